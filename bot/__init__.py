@@ -1,0 +1,1 @@
+"""What people talk to: commands, replies, delivery and one thin adapter per platform."""

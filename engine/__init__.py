@@ -1,0 +1,1 @@
+"""The studio and its queue, the endpoints that it dispatches to, and our own sampler."""

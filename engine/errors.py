@@ -1,0 +1,298 @@
+"""The error tree: what can go wrong, as types that every room understands.
+
+AtelierError
+├── UserError            the request itself is wrong; answered to that person alone
+│   ├── EmptyPrompt · UnknownFlag · BadValue · UnexpectedWords · UnknownChoice · UnknownTemplate
+│   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · TooManyJobs
+├── Refusal              the request is fine, but not now or not for this person
+│   ├── AccessDenied · Forbidden · InsufficientCredits · QueueFull · NothingCanRun · Paused
+├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
+│   ├── EndpointLost · EndpointBusy · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted · AttemptUnknown
+│   └── AttemptTimeout · OutputMissing
+├── StorageError         disk and database
+│   ├── DiskFull · ServiceRunning · DatabaseBroken · BlobMissing
+├── DeliveryError        a platform did not take a message
+│   └── ChatGone · DeliveryDelayed · MessageTooLarge
+└── StartError           the process cannot start as configured
+    └── PortInUse · SamplerFailed
+
+Every leaf has a `code`; what people read is the Fluent message `error-CODE` with the error's `fields` as variables, in
+every language (a test holds that). `str(error)` is for logs: it never carries a prompt.
+"""
+
+from typing import ClassVar
+
+Field = str | int | float
+
+
+class AtelierError(Exception):
+    """An error with a code; `retry_after` is in seconds, None if nobody knows."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, **fields: Field) -> None:
+        self.detail = detail
+        self.retry_after = retry_after
+        self.fields: dict[str, Field] = fields
+        super().__init__(detail or self.code)
+
+
+class UserError(AtelierError):
+    """The request itself is wrong; the text names the field, the range and the nearest right value."""
+
+    code = "bad-request"
+
+
+class EmptyPrompt(UserError):
+    """No words to draw."""
+
+    code = "empty-prompt"
+
+
+class UnknownFlag(UserError):
+    """Fields: flag, nearest."""
+
+    code = "unknown-flag"
+
+
+class BadValue(UserError):
+    """Fields: flag, value, expected (a range or a form), nearest."""
+
+    code = "bad-value"
+
+
+class UnexpectedWords(UserError):
+    """Words after a flag that takes one value. Fields: flag, words."""
+
+    code = "unexpected-words"
+
+
+class UnknownChoice(UserError):
+    """A model, sampler, ... that no endpoint has. Fields: flag, value, nearest."""
+
+    code = "unknown-choice"
+
+
+class UnknownTemplate(UserError):
+    """Fields: value, nearest."""
+
+    code = "unknown-template"
+
+
+class UnsupportedOption(UserError):
+    """The template has no such slot. Fields: flag, template, options (what it takes)."""
+
+    code = "unsupported-option"
+
+
+class MissingInput(UserError):
+    """A required slot was left empty. Fields: flag, template."""
+
+    code = "missing-input"
+
+
+class ImageRejected(UserError):
+    """Fields: name, reason (plain words), limit."""
+
+    code = "image-rejected"
+
+
+class UnknownCommand(UserError):
+    """Fields: value, nearest."""
+
+    code = "unknown-command"
+
+
+class UnknownJob(UserError):
+    """No such job, or not one that this person may see. Fields: value."""
+
+    code = "unknown-job"
+
+
+class TooManyJobs(UserError):
+    """An expansion makes more jobs than allowed. Fields: count, limit."""
+
+    code = "too-many-jobs"
+
+
+class Refusal(AtelierError):
+    """The request is fine, but not now or not for this person; says limit, use, reset and alternative."""
+
+    code = "refused"
+
+
+class AccessDenied(Refusal):
+    """This person, chat or community is not served at all."""
+
+    code = "access-denied"
+
+
+class Forbidden(Refusal):
+    """The action is for the owner, a moderator or an operator. Fields: action."""
+
+    code = "forbidden"
+
+
+class InsufficientCredits(Refusal):
+    """Fields: cost, available (credits, decimal), resets (seconds until the next grant)."""
+
+    code = "insufficient-credits"
+
+
+class QueueFull(Refusal):
+    """Fields: limit, queued."""
+
+    code = "queue-full"
+
+
+class NothingCanRun(Refusal):
+    """No endpoint can run the graph. Fields: missing, nearest."""
+
+    code = "nothing-can-run"
+
+
+class Paused(Refusal):
+    """An operator has paused new work."""
+
+    code = "paused"
+
+
+class EndpointError(AtelierError):
+    """An attempt failed. Fields: endpoint."""
+
+    code = "endpoint-error"
+
+
+class EndpointLost(EndpointError):
+    """The endpoint cannot be reached or forgot the attempt."""
+
+    code = "endpoint-lost"
+    retryable = True
+
+
+class EndpointBusy(EndpointError):
+    """The endpoint answered that it takes no more (429 or 503)."""
+
+    code = "endpoint-busy"
+    retryable = True
+
+
+class OutOfMemory(EndpointError):
+    """The endpoint ran out of GPU memory."""
+
+    code = "out-of-memory"
+    retryable = True
+
+
+class GraphRejected(EndpointError):
+    """The endpoint's validation refused the graph. Fields: endpoint, reason."""
+
+    code = "graph-rejected"
+
+
+class ExecutionFailed(EndpointError):
+    """A node raised. Fields: endpoint, node, reason."""
+
+    code = "execution-failed"
+
+
+class Interrupted(EndpointError):
+    """Somebody interrupted the attempt on the endpoint."""
+
+    code = "interrupted"
+
+
+class AttemptUnknown(EndpointError):
+    """The endpoint knows nothing of this prompt id: it can be sent (again)."""
+
+    code = "attempt-unknown"
+    retryable = True
+
+
+class AttemptTimeout(EndpointError):
+    """No progress within the attempt's deadline."""
+
+    code = "attempt-timeout"
+    retryable = True
+
+
+class OutputMissing(EndpointError):
+    """The history names no output, or a file that is not there."""
+
+    code = "output-missing"
+    retryable = True
+
+
+class StorageError(AtelierError):
+    """Disk or database."""
+
+    code = "storage-error"
+
+
+class DiskFull(StorageError):
+    """No space left for a picture or a row; work waits."""
+
+    code = "disk-full"
+    retryable = True
+
+
+class ServiceRunning(StorageError):
+    """Another service process holds the database. Fields: path."""
+
+    code = "service-running"
+
+
+class DatabaseBroken(StorageError):
+    """The database cannot be opened, read or migrated. Fields: path, reason."""
+
+    code = "database-broken"
+
+
+class BlobMissing(StorageError):
+    """A stored file is not there any more."""
+
+    code = "blob-missing"
+
+
+class DeliveryError(AtelierError):
+    """A platform did not take a message."""
+
+    code = "delivery-error"
+
+
+class ChatGone(DeliveryError):
+    """The chat, channel or folder is gone or closed to us. Fields: chat."""
+
+    code = "chat-gone"
+
+
+class DeliveryDelayed(DeliveryError):
+    """Try again after `retry_after` seconds."""
+
+    code = "delivery-delayed"
+    retryable = True
+
+
+class MessageTooLarge(DeliveryError):
+    """The platform takes no message or file of this size. Fields: size, limit."""
+
+    code = "message-too-large"
+
+
+class StartError(AtelierError):
+    """The process cannot start as configured."""
+
+    code = "start-error"
+
+
+class PortInUse(StartError):
+    """Fields: host, port, setting."""
+
+    code = "port-in-use"
+
+
+class SamplerFailed(StartError):
+    """The sampler child did not come up. Fields: reason."""
+
+    code = "sampler-failed"
