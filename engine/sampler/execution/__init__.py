@@ -1,0 +1,1 @@
+"""A graph becomes node calls: validated, queued, cached, executed."""

@@ -1,0 +1,1 @@
+"""Checkpoints, and the networks made of them."""

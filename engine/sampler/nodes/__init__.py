@@ -1,0 +1,1 @@
+"""What nodes there are (declarations, no torch) and what they do (one file per family)."""
