@@ -1,7 +1,8 @@
 """The types that cross rooms: frozen, keyword-only; changes are `dataclasses.replace`d copies.
 
-Units: times are seconds since the Unix epoch (UTC), durations seconds, costs and balances integers in milli-GPU-seconds
-(`mgs`; 1 credit = 1000 mgs = one second of the reference GPU). Blobs are named by the lower-case hex SHA-256 of their bytes.
+Units: times are seconds since the Unix epoch (UTC), durations seconds, costs and balances integers in
+milli-GPU-seconds (`mgs`; 1 credit = 1000 mgs = one second of the reference GPU). Blobs are named by the lower-case
+hex SHA-256 of their bytes.
 """
 
 from collections.abc import Mapping
@@ -135,6 +136,8 @@ class Place:
     chat: str  # a channel or chat id; on the console the folder that pictures go to
     thread: str = ""  # a topic within the chat
     reply_to: str = ""  # the message that asked
+    locale: str = "en"  # the language of the person who asked
+    owner: str = ""  # the display name of the person who asked
 
 
 @dataclass(frozen=True, kw_only=True)

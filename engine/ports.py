@@ -1,4 +1,7 @@
-"""What the engine needs of others. Implementations live in `storage/` and `engine/endpoints/`; fakes in `tests/fakes/`."""
+"""What the engine needs of others.
+
+Implementations live in `storage/` and `engine/endpoints/`, fakes in `tests/fakes/`.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -74,9 +77,9 @@ class Books(Protocol):
         """
 
     async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool) -> Job:
-        """End the attempt; its task waits again (`retry`) or failed. A job whose tasks all ended is settled as in `settle`.
+        """End the attempt; its task waits again (`retry`) or failed.
 
-        A job without any picture is failed, its hold released and its delivery due.
+        A job whose tasks all ended is settled as in `settle`. A job without any picture is failed, its hold released and its delivery due.
         """
 
     async def cancel(self, job_id: str, reason: str) -> tuple[Job, tuple[Attempt, ...]]:
@@ -142,7 +145,7 @@ class Endpoint(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many attempts it takes at once (our sampler batches, so many; a ComfyUI server: 2, one running, one next)."""
+        """How many attempts it takes at once: many for our sampler, which batches; 2 for ComfyUI, one running, one next."""
 
     @property
     def ready(self) -> bool:
