@@ -2,7 +2,7 @@
 
 AtelierError
 ├── UserError            the request itself is wrong; answered to that person alone
-│   ├── EmptyPrompt · UnknownFlag · BadValue · UnexpectedWords · UnknownChoice · UnknownTemplate
+│   ├── EmptyPrompt · UnknownFlag · BadValue · GivenTwice · UnexpectedWords · UnknownChoice · UnknownTemplate
 │   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · TooManyJobs
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Forbidden · InsufficientCredits · QueueFull · NothingCanRun · Paused
@@ -14,7 +14,7 @@ AtelierError
 ├── DeliveryError        a platform did not take a message
 │   └── ChatGone · DeliveryDelayed · MessageTooLarge
 └── StartError           the process cannot start as configured
-    └── PortInUse · SamplerFailed
+    └── PortInUse · SamplerFailed · TemplateBroken
 
 Every leaf has a `code`; what people read is the Fluent message `error-CODE` with the error's `fields` as variables, in
 every language (a test holds that). `str(error)` is for logs: it never carries a prompt.
@@ -60,6 +60,12 @@ class BadValue(UserError):
     """Fields: flag, value, expected (a range or a form), nearest."""
 
     code = "bad-value"
+
+
+class GivenTwice(UserError):
+    """Two flags of which one is meant, or one flag twice. Fields: flag, other (the first of them; may be the same)."""
+
+    code = "given-twice"
 
 
 class UnexpectedWords(UserError):
@@ -296,3 +302,9 @@ class SamplerFailed(StartError):
     """The sampler child did not come up. Fields: reason."""
 
     code = "sampler-failed"
+
+
+class TemplateBroken(StartError):
+    """A folder of templates holds one that cannot work. Fields: file, reason (one line for each problem)."""
+
+    code = "template-broken"
