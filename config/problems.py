@@ -4,6 +4,7 @@ No sentence repeats a secret.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import get_args
 
@@ -14,6 +15,8 @@ from pydantic_core import ErrorDetails
 from config.keys import fields_of, is_secret, nearest, range_of, variable_name
 from config.sources import Document
 
+_PASSWORD = re.compile(r"://[^/]*@")
+"""User and password in an address: shown to nobody."""
 _FORMS = {
     "int_parsing": "it must be a whole number",
     "int_type": "it must be a whole number",
@@ -73,7 +76,7 @@ def _where(path: tuple[str | int, ...], document: Document, variables: Mapping[s
             break
         named.append(str(part))
         at = at[part]
-    if named and not isinstance(at, Mapping):
+    if named and (len(named) == len(path) or not isinstance(at, Mapping)):
         return variable_name(".".join(named))
     return document.where(path)
 
@@ -81,7 +84,7 @@ def _where(path: tuple[str | int, ...], document: Document, variables: Mapping[s
 def _shown(value: object, field: FieldInfo | None) -> str:
     if field is None or is_secret(field) or isinstance(value, Mapping):
         return ""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = _PASSWORD.sub("://...@", json.dumps(value, default=str, ensure_ascii=False))
     return f" is {text if len(text) <= 60 else text[:57] + '...'}"
 
 

@@ -36,9 +36,13 @@ SAMPLER_KEY_VARIABLE = "ATELIER_SAMPLER_KEY"
 
 def _url(value: str) -> str:
     """Accept an http or https address without user, query or fragment; give it without its last slash."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it must be an address that begins with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is none
+        usable = False
+    if not usable:
+        raise ValueError("it must be an address such as http://127.0.0.1:8188, with http or https")
     if parts.username or parts.password:
         raise ValueError("it must not carry a password; set the variable ATELIER_ENDPOINT_KEYS__NAME instead")
     if parts.query or parts.fragment:

@@ -33,15 +33,16 @@ class SettingsError(Exception):
 class Document:
     """A settings file as read: its tree, and the line of its tables and keys."""
 
-    name: str = "the settings"
+    name: str = "The settings"
     values: Tree = field(default_factory=dict)
     lines: Mapping[Place, int] = field(default_factory=dict)
 
     def where(self, place: Place) -> str:
         """Give "NAME, line N" for a value, with the line of its table if it has none of its own."""
         for end in range(len(place), 0, -1):
-            if place[:end] in self.lines:
-                return f"{self.name}, line {self.lines[place[:end]]}"
+            for stands in (place[:end], (*place[:end], 0)):  # a list of tables stands where its first entry does
+                if stands in self.lines:
+                    return f"{self.name}, line {self.lines[stands]}"
         return self.name
 
 
@@ -59,7 +60,7 @@ def read_toml(path: Path) -> Document:
 
 
 def _lines(text: str) -> dict[Place, int]:
-    """Find where tables and keys stand; a line of a multi-line value may pass for a key, which only misplaces a hint."""
+    """Find where tables and keys stand; a multi-line value may hold what looks like a key, and misplace a hint."""
     lines: dict[Place, int] = {}
     table: Place = ()
     entries: dict[Place, int] = {}
