@@ -1,0 +1,46 @@
+# The only commands to know. `make` alone lists them.
+
+PROMPT ?= a red house under a yellow sun
+ARGS ?=
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+STAMP := .venv/.set-up
+export PROMPT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything in it, pinned by constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Atelier needs Python 3.11: install it, or name it with PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@echo "Setting up .venv (the first time takes a few minutes)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@touch $@
+
+demo: setup ## draw PROMPT="..." through every room; the picture is out/demo.png
+	@ATELIER_CONFIG=config/atelier.toml ATELIER_DATA_DIR=out/demo-data \
+		$(BIN)/atelier imagine "$$PROMPT" --ar 3:2 --seed 7 --save out/demo.png
+
+run: setup ## start the service: the configured bots, the queue and a sampler
+	@exec $(BIN)/atelier serve $(ARGS)
+
+test: setup ## run the tests; ARGS="-k name" picks some
+	@$(BIN)/pytest --quiet $(ARGS)
+
+check: setup ## formatting, lint, types, import law, Dockerfile
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@report=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$report"; exit 1; }
+	@$(BIN)/hadolint Dockerfile
+	@echo "All checks passed."
+
+bench: setup ## measure how fast pictures are made on this machine
+	@$(BIN)/pytest --quiet --capture=no --override-ini python_files='bench_*.py' tests/bench $(ARGS)
