@@ -1,0 +1,1 @@
+"""Workflows: graphs, templates over them, binding, and what endpoints can run. Pure, but for `library`."""
