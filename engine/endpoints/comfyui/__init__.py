@@ -1,0 +1,1 @@
+"""Endpoints that speak the ComfyUI HTTP and WebSocket API."""

@@ -1,0 +1,1 @@
+"""Our own sampler as a child process of this one."""

@@ -1,0 +1,211 @@
+"""The sampler as a child process: started, listened to, started again when it dies, never left behind."""
+
+import asyncio
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from engine.endpoints.backoff import Backoff
+from engine.endpoints.comfyui.client import Address
+from engine.endpoints.comfyui.wording import plain_reason
+from engine.errors import SamplerFailed
+
+_log = structlog.get_logger(__name__)
+KEY_VARIABLE = "ATELIER_SAMPLER_KEY"
+_LONGEST_LINE = 4096  # bytes of a line of output that are kept
+_PIECE = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long the child may take, in seconds."""
+
+    start: float = 60.0  # until it says where it listens
+    stop: float = 10.0  # from SIGTERM to SIGKILL
+    retry: float = 1.0  # before it is started again; doubles up to `retry_limit`
+    retry_limit: float = 60.0
+    stable: float = 120.0  # after so long a life the delays start over
+
+
+PATIENCE = Patience()
+
+
+def sampler_command(arguments: Sequence[str] = ()) -> tuple[str, ...]:
+    """Give the command line of our sampler on a free loopback port; it exits when its standard input ends."""
+    fixed = ("--listen", "127.0.0.1", "--port", "0", "--exit-with-parent")
+    return (sys.executable, "-m", "engine.sampler", *fixed, *arguments)
+
+
+class SamplerChild:
+    """Keeps one sampler process running until closed.
+
+    The child gets a new random key each time, prints `{"url": ...}` as its first line, and reads its standard input,
+    whose end tells it that we are gone, however we went. It runs in a process group of its own, so that Ctrl-C in
+    a terminal reaches us first.
+    """
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        up: Callable[[Address], Awaitable[None]],
+        down: Callable[[SamplerFailed], Awaitable[None]],
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """`up` is called when the child listens; `down` when it has died or did not come up, with the reason."""
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self._up = up
+        self._down = down
+        self._patience = patience
+        self._task: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._replaced = ""
+        self._last_words: deque[str] = deque(maxlen=1)
+
+    @property
+    def pid(self) -> int | None:
+        """The running child's process id."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> None:
+        """Begin to keep the child running; returns at once."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """End the child: end of its input and SIGTERM, then SIGKILL; returns when it is gone."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def replace(self, why: str) -> None:
+        """Kill a child that does not answer any more; another one is started as after any death."""
+        if self._process is not None and self._process.returncode is None:
+            self._replaced = why
+            self._process.kill()
+
+    async def _keep(self) -> None:
+        patience = self._patience
+        backoff = Backoff(first=patience.retry, maximum=patience.retry_limit, stable=patience.stable)
+        while True:
+            started_at = time.monotonic()
+            reason = await self._live()
+            delay = backoff.delay(time.monotonic() - started_at)
+            _log.warning("sampler is down", action="sampler.down", reason=reason, retry_after=delay)
+            await self._down(SamplerFailed(f"the sampler is down: {reason}", retry_after=delay, reason=reason))
+            await asyncio.sleep(delay)
+
+    async def _live(self) -> str:
+        """Run one child to its end; gives why it ended."""
+        self._last_words.clear()
+        self._replaced = ""
+        key = secrets.token_urlsafe(32)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**self._environment, KEY_VARIABLE: key},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"it cannot be started ({error.strerror or type(error).__name__})"
+        self._process = process
+        _log.info("sampler started", action="sampler.start", pid=process.pid)
+        errors = asyncio.create_task(self._read_errors(process))
+        try:
+            why = await self._accompany(process, key)
+            return why or await self._obituary(process, errors)
+        finally:
+            self._process = None
+            await self._end(process)
+            errors.cancel()
+            await asyncio.gather(errors, return_exceptions=True)
+
+    async def _accompany(self, process: asyncio.subprocess.Process, key: str) -> str:
+        """Stay with the child until its output ends; gives why it must be ended, empty if it ended by itself."""
+        assert process.stdout is not None  # noqa: S101 (it was asked for)
+        lines = _lines(process.stdout)
+        try:
+            async with asyncio.timeout(self._patience.start):
+                hello = await anext(lines, "")
+        except TimeoutError:
+            return f"it did not say where it listens within {self._patience.start:g} s"
+        url = _url_of(hello)
+        if hello and not url:
+            return "its first line does not say where it listens"
+        if url:
+            await self._up(Address(url=url, key=key))
+            async for line in lines:
+                self._pass_on(line)
+        return ""
+
+    async def _obituary(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> str:
+        """Say why a child ended whose output has ended."""
+        try:
+            async with asyncio.timeout(self._patience.stop):
+                code = await process.wait()
+        except TimeoutError:
+            return "it closed its output"
+        await asyncio.wait({errors}, timeout=1.0)  # its last words may still be in the pipe
+        if self._replaced:
+            return self._replaced
+        if code < 0:
+            return f"it was killed by signal {-code}"
+        return self._last_words[-1] if self._last_words else f"it ended with exit code {code}"
+
+    async def _read_errors(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None  # noqa: S101
+        async for line in _lines(process.stderr):
+            self._pass_on(line)
+            if sentence := plain_reason(line):
+                self._last_words.append(sentence)
+
+    def _pass_on(self, line: str) -> None:
+        _log.info(f"sampler | {line}", action="sampler.output")
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None  # noqa: S101
+        process.stdin.close()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                async with asyncio.timeout(self._patience.stop):
+                    await process.wait()
+            except TimeoutError:
+                with suppress(ProcessLookupError):
+                    process.kill()
+        await process.wait()
+
+
+def _url_of(line: str) -> str:
+    try:
+        hello = json.loads(line)
+    except ValueError:
+        return ""
+    url = hello.get("url") if isinstance(hello, dict) else None
+    return url if isinstance(url, str) and url.startswith("http://127.0.0.1:") else ""
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Give lines of any length, cut to what is worth keeping; a child must never wait for us to read."""
+    rest = b""
+    while piece := await stream.read(_PIECE):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line[:_LONGEST_LINE].decode(errors="replace").rstrip("\r")
+        rest = rest[:_LONGEST_LINE]
+    if rest:
+        yield rest.decode(errors="replace")

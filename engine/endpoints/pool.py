@@ -1,0 +1,222 @@
+"""All endpoints together: which are ready, which can run what, and what they offer."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from engine.errors import AtelierError, EndpointError, EndpointLost, StartError
+from engine.model import Json
+from engine.ports import Endpoint
+
+_log = structlog.get_logger(__name__)
+_SQUARE = 512  # pixels a side: what Stable Diffusion 1.x was trained on
+_LARGE_SQUARE = 1024
+_LARGE_MODELS = ("xl", "flux", "sd3")
+
+
+class PooledEndpoint(Endpoint, Protocol):
+    """What the pool needs of an endpoint beyond the port."""
+
+    @property
+    def generation(self) -> int:
+        """A number that changes whenever `object_info` may have."""
+
+    @property
+    def failure(self) -> AtelierError | None:
+        """Why it is not ready, as far as known; a StartError if waiting is of no use."""
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Have a function called, on the event loop, whenever `ready`, `generation` or `failure` changes."""
+
+
+Missing = Callable[[str, Json], tuple[str, ...]]
+"""`engine.workflows.lint`: (needs, object_info) -> what is missing there; empty if it can run."""
+
+
+class Pool:
+    """Keeps the endpoints and what they can run, in the order of the settings.
+
+    What endpoints offer is read in the background whenever they change, so that every question but `native_size` is
+    answered at once. While none is ready (a sampler restarts), `choices`, `lacks` and `object_infos` answer from what
+    was last known; `can_run` names only those that are ready.
+    """
+
+    def __init__(self, endpoints: Sequence[PooledEndpoint], missing: Missing) -> None:
+        """Names must be unique (ValueError)."""
+        self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
+        if len(self._endpoints) != len(endpoints):
+            raise ValueError("two endpoints have the same name")
+        self._missing = missing
+        self._infos: dict[str, tuple[int, Json]] = {}  # by name: generation and object_info
+        self._lacks: dict[tuple[str, int, str], tuple[str, ...]] = {}  # by name, generation and needs
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._version = 0
+        self._change = asyncio.Event()
+        self._stir = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def endpoints(self) -> tuple[PooledEndpoint, ...]:
+        """All endpoints, in the order of the settings."""
+        return tuple(self._endpoints.values())
+
+    @property
+    def ready(self) -> tuple[PooledEndpoint, ...]:
+        """Those that are ready and whose offer is known."""
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.ready and endpoint.name in self._infos)
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change; see `changed`."""
+        return self._version
+
+    def get(self, name: str) -> PooledEndpoint | None:
+        """Find an endpoint by name."""
+        return self._endpoints.get(name)
+
+    async def start(self) -> None:
+        """Start all endpoints; returns at once."""
+        for endpoint in self.endpoints:
+            endpoint.subscribe(self._stir.set)
+        self._reader = asyncio.create_task(self._keep_reading())
+        for endpoint in self.endpoints:
+            await endpoint.start()
+
+    async def close(self) -> None:
+        """Close all endpoints; one that fails to close does not keep the others open."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        for result in await asyncio.gather(*(e.close() for e in self.endpoints), return_exceptions=True):
+            if isinstance(result, Exception):
+                _log.error("an endpoint did not close", action="pool.close", reason=repr(result))
+        self._notify()
+
+    async def changed(self, seen: int) -> int:
+        """Return once `version` is above `seen`, and give it: the loop that waits here misses no change."""
+        while self._version <= seen:
+            await self._change.wait()
+        return self._version
+
+    async def wait_ready(self, timeout: float) -> None:
+        """Return once an endpoint is ready.
+
+        Raises the StartError of one as soon as none can come up by itself, and after `timeout` seconds whatever is
+        known of the first one.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self.ready:
+                    failures = [endpoint.failure for endpoint in self.endpoints]
+                    hopeless = [failure for failure in failures if isinstance(failure, StartError)]
+                    if hopeless and len(hopeless) == len(failures):
+                        raise hopeless[0]
+                    await self.changed(self._version)
+                return
+        known = next((endpoint.failure for endpoint in self.endpoints if endpoint.failure is not None), None)
+        raise known or EndpointLost(f"no endpoint was ready within {timeout:g} s")
+
+    def object_infos(self) -> dict[str, Json]:
+        """What each ready endpoint can run, by name; if none is ready, what was last known of each."""
+        return {name: info for name, (_, info) in self._known()}
+
+    def can_run(self, needs: str) -> tuple[str, ...]:
+        """Name the ready endpoints that can run what a task needs."""
+        return tuple(endpoint.name for endpoint in self.ready if not self._lacking(endpoint.name, needs))
+
+    def lacks(self, needs: str) -> tuple[str, ...]:
+        """Say what the endpoint that comes nearest lacks; empty if one can run it, or nothing is known yet."""
+        lacking = [self._lacking(name, needs) for name, _ in self._known()]
+        return min(lacking, key=len, default=())
+
+    def choices(self, class_type: str, input_name: str) -> tuple[str, ...]:
+        """All values that an input of a node takes, over all endpoints, each once."""
+        found: dict[str, None] = {}
+        for _, (_, info) in self._known():
+            found.update(dict.fromkeys(_choices(info, class_type, input_name)))
+        return tuple(found)
+
+    async def native_size(self, checkpoint: str) -> tuple[int, int]:
+        """Give the (width, height) in pixels that a checkpoint was trained on.
+
+        Its own word (`modelspec.resolution`, "512x512") counts; without one its name has to do.
+        """
+        if checkpoint in self._sizes:
+            return self._sizes[checkpoint]
+        for endpoint in self.ready:
+            if checkpoint not in _choices(self._infos[endpoint.name][1], "CheckpointLoaderSimple", "ckpt_name"):
+                continue
+            try:
+                metadata = await endpoint.model_metadata("checkpoints", checkpoint)
+            except EndpointError:
+                continue
+            size = _resolution(metadata.get("modelspec.resolution", "")) or _size_by_name(checkpoint)
+            self._sizes[checkpoint] = size
+            return size
+        return _size_by_name(checkpoint)
+
+    def _known(self) -> tuple[tuple[str, tuple[int, Json]], ...]:
+        ready = tuple((endpoint.name, self._infos[endpoint.name]) for endpoint in self.ready)
+        return ready or tuple((name, self._infos[name]) for name in self._endpoints if name in self._infos)
+
+    def _lacking(self, name: str, needs: str) -> tuple[str, ...]:
+        generation, info = self._infos[name]
+        key = (name, generation, needs)
+        if key not in self._lacks:
+            self._lacks[key] = self._missing(needs, info)
+        return self._lacks[key]
+
+    async def _keep_reading(self) -> None:
+        while True:
+            for endpoint in self.endpoints:
+                await self._read(endpoint)
+            self._notify()
+            await self._stir.wait()
+            self._stir.clear()
+
+    async def _read(self, endpoint: PooledEndpoint) -> None:
+        generation = endpoint.generation
+        if not endpoint.ready or self._infos.get(endpoint.name, (None,))[0] == generation:
+            return
+        try:
+            info = await endpoint.object_info()
+        except EndpointError as error:
+            _log.warning("no object_info", action="pool.read", endpoint=endpoint.name, reason=str(error))
+            return
+        self._infos[endpoint.name] = (generation, info)
+        self._lacks = {key: value for key, value in self._lacks.items() if key[0] != endpoint.name}
+        self._sizes.clear()
+
+    def _notify(self) -> None:
+        self._version += 1
+        self._change.set()
+        self._change = asyncio.Event()
+
+
+def _choices(info: Json, class_type: str, input_name: str) -> Iterator[str]:
+    """Read an input's choices: `[[...], {...}]`, or the newer `["COMBO", {"options": [...]}]`."""
+    node = info.get(class_type) if isinstance(info, dict) else None
+    groups = node.get("input") if isinstance(node, dict) else None
+    for group in ("required", "optional"):
+        inputs = groups.get(group) if isinstance(groups, dict) else None
+        match inputs.get(input_name) if isinstance(inputs, dict) else None:
+            case [list(values), *_]:
+                yield from (value for value in values if isinstance(value, str))
+            case ["COMBO", {"options": list(values)}, *_]:
+                yield from (value for value in values if isinstance(value, str))
+
+
+def _resolution(text: str) -> tuple[int, int] | None:
+    width, _, height = text.lower().replace(" ", "").partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(text) < 16):
+        return None
+    size = (int(width), int(height))
+    return size if all(64 <= side <= 8192 for side in size) else None
+
+
+def _size_by_name(checkpoint: str) -> tuple[int, int]:
+    side = _LARGE_SQUARE if any(mark in checkpoint.lower() for mark in _LARGE_MODELS) else _SQUARE
+    return (side, side)
