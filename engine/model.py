@@ -330,6 +330,7 @@ class JobView:
     tasks: tuple[Task, ...]
     position: int = 0  # 1 is next; 0 when nothing of it waits
     queue_length: int = 0
+    ahead: int = 0  # mgs of tasks that come before its first waiting one, the running ones included
     eta: float | None = None  # seconds until its last picture
 
     @property

@@ -3,7 +3,7 @@
 Implementations live in `storage/` and `engine/endpoints/`, fakes in `tests/fakes/`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from engine.errors import AtelierError
@@ -14,6 +14,7 @@ from engine.model import (
     Delivery,
     Identity,
     Job,
+    JobStatus,
     JobView,
     Json,
     NewJob,
@@ -79,7 +80,8 @@ class Books(Protocol):
     async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool) -> Job:
         """End the attempt; its task waits again (`retry`) or failed.
 
-        A job whose tasks all ended is settled as in `settle`. A job without any picture is failed, its hold released and its delivery due.
+        A job whose tasks all ended is settled as in `settle`; without any picture it is failed, its hold released
+        and its delivery due.
         """
 
     async def cancel(self, job_id: str, reason: str) -> tuple[Job, tuple[Attempt, ...]]:
@@ -99,6 +101,9 @@ class Books(Protocol):
 
     async def backlog(self) -> int:
         """The cost of everything that waits or runs, in mgs."""
+
+    async def counts(self) -> Mapping[JobStatus, int]:
+        """How many jobs are in each status."""
 
     async def deliveries_due(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
         """Deliveries due now (or found half-sent after a restart) on these platforms, oldest first."""
@@ -145,7 +150,7 @@ class Endpoint(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many attempts it takes at once: many for our sampler, which batches; 2 for ComfyUI, one running, one next."""
+        """How many attempts it takes at once: many for our sampler, which batches; 2 for ComfyUI (running, next)."""
 
     @property
     def ready(self) -> bool:

@@ -1,0 +1,75 @@
+"""What changes while work goes on: which jobs moved, and how far their running tasks are.
+
+Transient, in memory, never the truth: the truth is in the books, and whoever hears that a job changed reads it there.
+Changes are published after the commit, and coalesce: a slow listener sees each job once, however often it moved.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from engine.model import Progress
+
+
+class Subscription:
+    """The jobs that changed since they were last taken."""
+
+    def __init__(self) -> None:
+        self._dirty: dict[str, None] = {}
+        self._event = asyncio.Event()
+
+    def mark(self, job_id: str) -> None:
+        """Note a change; called by the board."""
+        self._dirty[job_id] = None
+        self._event.set()
+
+    async def take(self, timeout: float | None = None) -> tuple[str, ...]:  # noqa: ASYNC109
+        """Wait for changes and give the jobs, oldest change first; empty after `timeout` seconds without any."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            return ()
+        jobs = tuple(self._dirty)
+        self._dirty.clear()
+        self._event.clear()
+        return jobs
+
+
+class Board:
+    """The one place where changes are announced."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self._progress: dict[str, dict[str, Progress]] = {}
+
+    def subscribe(self) -> Subscription:
+        """Begin to listen."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Stop listening."""
+        self._subscriptions.discard(subscription)
+
+    def changed(self, job_id: str) -> None:
+        """Announce that a job moved."""
+        for subscription in self._subscriptions:
+            subscription.mark(job_id)
+
+    def progressed(self, job_id: str, task_id: str, progress: Progress) -> None:
+        """Announce how far a running task is."""
+        self._progress.setdefault(job_id, {})[task_id] = progress
+        self.changed(job_id)
+
+    def task_ended(self, job_id: str, task_id: str) -> None:
+        """Forget the progress of a task that no longer runs."""
+        tasks = self._progress.get(job_id, {})
+        tasks.pop(task_id, None)
+        if not tasks:
+            self._progress.pop(job_id, None)
+
+    def progress(self, job_id: str) -> Mapping[str, Progress]:
+        """How far the running tasks of a job are, by task id."""
+        return MappingProxyType(self._progress.get(job_id, {}))

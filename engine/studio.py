@@ -1,0 +1,268 @@
+"""All that a bot may ask. Every call takes the Actor; what an actor may do is decided here, never in an adapter."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from engine.board import Board
+from engine.endpoints.pool import Pool
+from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
+from engine.ids import SEED_LIMIT, new_seed
+from engine.images import ImageLimits, clean_image
+from engine.model import (
+    Actor,
+    Attempt,
+    Balance,
+    BoundTask,
+    GraphInput,
+    Identity,
+    Job,
+    JobView,
+    NewJob,
+    Power,
+    Quote,
+    Request,
+)
+from engine.pace import Pace
+from engine.ports import Blobs, Books
+from engine.pricing import price
+from engine.workflows.binding import bind
+from engine.workflows.library import Library
+from engine.workflows.lint import needs_of
+from engine.workflows.template import Template
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatch(Protocol):
+    """What the studio needs of the dispatcher."""
+
+    def wake(self) -> None:
+        """There may be work."""
+
+    async def abandon(self, attempt: Attempt) -> None:
+        """Stop an attempt whose job was cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who is served at all."""
+
+    operators: frozenset[str]  # "platform:id"
+    open: bool
+    allowed: frozenset[str]  # "platform:guild or chat id", when not open
+
+
+class Studio:
+    """The application's one door: commands come in, jobs and answers go out."""
+
+    def __init__(
+        self,
+        *,
+        books: Books,
+        blobs: Blobs,
+        library: Library,
+        pool: Pool,
+        board: Board,
+        pace: Pace,
+        dispatch: Dispatch,
+        access: Access,
+        image_limits: ImageLimits,
+    ) -> None:
+        self._books = books
+        self._blobs = blobs
+        self._library = library
+        self._pool = pool
+        self._board = board
+        self._pace = pace
+        self._dispatch = dispatch
+        self._access = access
+        self._image_limits = image_limits
+
+    # Who asks
+
+    async def actor(self, identity: Identity, *, locale: str, community: str = "", community_name: str = "") -> Actor:
+        """Find (or greet) whoever asks; `community` is the guild or chat id, empty in direct messages."""
+        person = await self._books.person(identity)
+        found = await self._books.community(identity.platform, community, community_name) if community else None
+        console = identity.platform == "console"  # whoever may read the door's key owns the machine
+        operator = console or f"{identity.platform}:{identity.id}" in self._access.operators
+        power = Power.OPERATOR if operator else Power.MEMBER
+        return Actor(person=person, identity=identity, power=power, community=found, locale=locale)
+
+    def _admit(self, actor: Actor) -> None:
+        if actor.power is Power.NOBODY:
+            raise AccessDenied
+        if actor.power is Power.OPERATOR or self._access.open:
+            return
+        place = actor.community.external_id if actor.community else actor.identity.id
+        if f"{actor.identity.platform}:{place}" not in self._access.allowed:
+            raise AccessDenied
+
+    def _check_owner(self, actor: Actor, job: Job, action: str) -> None:
+        if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
+            return
+        here = actor.community is not None and job.community_id == actor.community.id
+        if not (actor.power is Power.MODERATOR and here):
+            raise Forbidden(action=action)
+
+    def _may_see(self, actor: Actor, job: Job) -> bool:
+        if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
+            return True
+        return not job.private and actor.community is not None and job.community_id == actor.community.id
+
+    # Making pictures
+
+    async def keep_image(self, actor: Actor, data: bytes, *, name: str) -> str:
+        """Check a picture that somebody sent and keep it; gives its blob. Raises ImageRejected."""
+        self._admit(actor)
+        clean = await asyncio.to_thread(clean_image, data, self._image_limits, name=name)
+        return await self._blobs.put(clean)
+
+    async def estimate(self, actor: Actor, requests: Sequence[Request]) -> Quote:
+        """Say what requests would cost and how long they would wait; nothing is queued."""
+        self._admit(actor)
+        tasks = [task for request in requests for task in self._bind(request)]
+        self._require_endpoint(tasks)
+        cost = sum(task.cost for task in tasks)
+        eta = self._seconds(await self._books.backlog() + cost)
+        return Quote(cost=cost, jobs=len(requests), tasks=len(tasks), eta=eta)
+
+    async def submit(self, actor: Actor, request: Request) -> Job:
+        """Accept a request: its credits are held and its tasks queued when this returns.
+
+        The same `request_key` gives the same job. Raises UserError or Refusal, and then nothing was written.
+        """
+        self._admit(actor)
+        request = with_seed(request, self._library.get(request.template))
+        tasks = self._bind(request)
+        self._require_endpoint(tasks)
+        job = await self._books.accept(
+            NewJob(
+                request=request,
+                person_id=actor.person.id,
+                community_id=actor.community.id if actor.community else None,
+                template_hash=self._library.get(request.template).hash,
+                model=str(request.options.get("model", "")),
+                tasks=tasks,
+            ),
+        )
+        log.info("accepted", job=job.id, template=job.template, tasks=job.count, quote=job.quote)
+        self._board.changed(job.id)
+        self._dispatch.wake()
+        return job
+
+    def _bind(self, request: Request) -> tuple[BoundTask, ...]:
+        template = self._library.get(request.template)
+        inputs = {
+            name: GraphInput(node_id="", input="", blob=str(blob), filename=f"{str(blob)[:16]}.png")
+            for name, blob in request.options.items()
+            if name in template.slots and template.slots[name].type in ("image", "mask")
+        }
+        first = int(request.options.get("seed", 0))
+        cost = task_price(request)
+        tasks = []
+        for index in range(request.count):
+            seed = (first + index) % SEED_LIMIT
+            bound = bind(template, request.options, seed=seed, inputs=inputs)
+            tasks.append(
+                BoundTask(
+                    index=index,
+                    seed=seed,
+                    graph=bound.graph,
+                    inputs=bound.inputs,
+                    needs=needs_of(bound.graph),
+                    cost=cost,
+                ),
+            )
+        return tuple(tasks)
+
+    def _require_endpoint(self, tasks: Sequence[BoundTask]) -> None:
+        for needs in dict.fromkeys(task.needs for task in tasks):
+            if not self._pool.can_run(needs):
+                missing, nearest = self._pool.explain(needs)
+                raise NothingCanRun(missing=missing, nearest=nearest)
+
+    # Jobs
+
+    async def cancel(self, actor: Actor, job_id: str) -> Job:
+        """Cancel what is not done; what was held for it returns. For the owner, moderators of its place, operators."""
+        view = await self.show(actor, job_id)
+        self._check_owner(actor, view.job, "cancel")
+        reason = "cancelled by owner" if view.job.person_id == actor.person.id else "cancelled by moderator"
+        job, running = await self._books.cancel(job_id, reason)
+        if view.job.person_id != actor.person.id:
+            await self._books.audit(f"{actor.identity.platform}:{actor.identity.id}", "cancel", job_id, {})
+        for attempt in running:
+            await self._dispatch.abandon(attempt)
+        self._board.changed(job_id)
+        self._dispatch.wake()
+        return job
+
+    async def show(self, actor: Actor, job_id: str) -> JobView:
+        """A job that the actor may see, with its ETA. Raises UnknownJob for one they may not."""
+        view = await self._books.job(job_id)
+        if view is None or not self._may_see(actor, view.job):
+            raise UnknownJob(value=job_id)
+        return self.with_eta(view)
+
+    async def jobs(self, actor: Actor, *, active: bool = False, limit: int = 20) -> tuple[JobView, ...]:
+        """The actor's own jobs, newest first."""
+        views = await self._books.jobs(person_id=actor.person.id, active=active, limit=limit)
+        return tuple(self.with_eta(view) for view in views)
+
+    async def balance(self, actor: Actor) -> Balance:
+        """What the actor has left."""
+        return await self._books.balance(actor.person.wallet_id)
+
+    def with_eta(self, view: JobView) -> JobView:
+        """Add the seconds until its last picture: what waits before it, and itself."""
+        if view.job.status.ended:
+            return view
+        left = sum(task.cost for task in view.tasks if task.seconds is None)
+        return replace(view, eta=self._seconds(view.ahead + left))
+
+    def _seconds(self, cost: int) -> float | None:
+        return self._pace.seconds(cost, [(e.name, e.weight) for e in self._pool.endpoints if e.ready])
+
+    # What there is
+
+    @property
+    def library(self) -> Library:
+        """The templates."""
+        return self._library
+
+    async def ready(self, timeout: float) -> bool:  # noqa: ASYNC109
+        """Wait until an endpoint has answered."""
+        return await self._pool.wait_ready(timeout)
+
+    def choices(self, node: str, name: str) -> tuple[str, ...]:
+        """What the endpoints offer for a node's input: models, samplers, ...; in their order."""
+        return self._pool.choices(node, name)
+
+    async def native_size(self, model: str) -> tuple[int, int]:
+        """Width and height in pixels that a model was trained for."""
+        return await self._pool.native_size(model)
+
+
+def with_seed(request: Request, template: Template) -> Request:
+    """Draw the seed that the request left open, so that the job remembers it."""
+    if "seed" not in template.slots or "seed" in request.options:
+        return request
+    return replace(request, options={**request.options, "seed": new_seed()})
+
+
+def task_price(request: Request) -> int:
+    """Price one task of a request in mgs, from its size, steps and strength where the template has them."""
+    options = request.options
+    return price(
+        width=int(options.get("width", 0)) or 512,
+        height=int(options.get("height", 0)) or 512,
+        steps=int(options.get("steps", 0)) or 20,
+        batch=1,
+        strength=float(options.get("strength", 1.0)),
+        model_class=str(options.get("model", "")),
+    )
