@@ -1,0 +1,114 @@
+"""Blobs as files: DIRECTORY/ab/cdef..., named by the SHA-256 of their bytes."""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from engine.errors import BlobMissing, DiskFull, StorageError
+from storage.driver_errors import NO_SPACE
+
+T = TypeVar("T")
+_NAME = re.compile(r"[0-9a-f]{64}\Z")
+_THREADS = 4
+
+
+class FileBlobs:
+    """Implements `engine.ports.Blobs` in a directory; all file work is done on threads of its own.
+
+    A file appears under its name complete and durable or not at all: it is written beside, synced, renamed, and the
+    directory is synced. What a crash leaves beside is removed by `sweep`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._threads = ThreadPoolExecutor(_THREADS, "atelier-blobs")
+
+    async def put(self, data: bytes) -> str:
+        """Store bytes durably and give their name; the same bytes twice are stored once. Raises DiskFull."""
+        return await self._run(lambda: self._put(data))
+
+    async def get(self, name: str) -> bytes:
+        """Read bytes. Raises BlobMissing, also where the file no longer holds the bytes that its name says."""
+        return await self._run(lambda: self._get(name))
+
+    async def delete(self, name: str) -> None:
+        """Remove a blob; harmless if it is not there."""
+        await self._run(lambda: self.path(name).unlink(missing_ok=True))
+
+    async def sweep(self) -> int:
+        """Remove what crashes left half-written and give the number of files; only while nothing is being stored."""
+        return await self._run(self._sweep)
+
+    def path(self, name: str) -> Path:
+        """Where a blob's file is, there or not. Raises BlobMissing for what is no blob's name."""
+        if not _NAME.match(name):
+            raise BlobMissing(f"{name!r} names no blob")
+        return self._directory / name[:2] / name[2:]
+
+    def close(self) -> None:
+        """Finish what is being written and stop the threads; blocks until then."""
+        self._threads.shutdown()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.shield(asyncio.wrap_future(self._threads.submit(work)))
+
+    def _put(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        path = self.path(name)
+        if path.exists():
+            return name
+        beside = path.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_synced(beside, data)
+                beside.replace(path)
+            except BaseException:
+                beside.unlink(missing_ok=True)
+                raise
+            _sync_directory(path.parent)
+            _sync_directory(self._directory)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise DiskFull(f"no space left for {len(data)} bytes in {self._directory}") from error
+            raise StorageError(f"{self._directory}: {error.strerror}") from error
+        return name
+
+    def _get(self, name: str) -> bytes:
+        path = self.path(name)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise BlobMissing(f"{path} is not there any more") from None
+        except OSError as error:
+            raise BlobMissing(f"{path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != name:
+            raise BlobMissing(f"{path} is damaged: its bytes are not those that were stored")
+        return data
+
+    def _sweep(self) -> int:
+        leftovers = list(self._directory.glob("??/.*.part"))
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+        return len(leftovers)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,150 @@
+"""The books: `engine.ports.Books` on a database. Every verb is one transaction of a function in the rooms beside."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from engine.errors import AtelierError
+from engine.model import (
+    Attempt,
+    Balance,
+    Community,
+    Delivery,
+    Identity,
+    Job,
+    JobStatus,
+    JobView,
+    Json,
+    NewJob,
+    Person,
+    Picture,
+)
+from engine.ports import Books, Clock
+from storage import audit, deliveries, ledger, people, queue, views, work
+from storage.database import Database
+from storage.policy import Policy
+
+
+def open_books(database: Database, clock: Clock, policy: Policy) -> Books:
+    """Give the books of an open database; closing the database stays with the caller."""
+    return SqlBooks(database, clock, policy)
+
+
+class SqlBooks:
+    """Implements `engine.ports.Books`."""
+
+    def __init__(self, database: Database, clock: Clock, policy: Policy) -> None:
+        self._database = database
+        self._clock = clock
+        self._policy = policy
+        self._owner = uuid.uuid4().hex  # this process, in the deliveries that it is sending
+
+    async def person(self, identity: Identity) -> Person:
+        """See `Books.person`."""
+        known = await self._database.read(lambda session: people.known_person(session, identity))
+        if known is not None:
+            return known
+        return await self._database.write(lambda session: people.person(session, identity, self._clock.now()))
+
+    async def community(self, platform: str, external_id: str, name: str) -> Community:
+        """See `Books.community`."""
+        known = await self._database.read(lambda session: people.known_community(session, platform, external_id, name))
+        if known is not None:
+            return known
+        return await self._database.write(lambda session: people.community(session, platform, external_id, name))
+
+    async def balance(self, wallet_id: str) -> Balance:
+        """See `Books.balance`."""
+        now = self._clock.now()
+        known = await self._database.read(lambda session: ledger.look_up(session, wallet_id, self._policy, now))
+        if known is not None:
+            return known
+        return await self._database.write(lambda session: ledger.grant(session, wallet_id, self._policy, now))
+
+    async def accept(self, new: NewJob) -> Job:
+        """See `Books.accept`."""
+        return await self._database.write(lambda session: queue.accept(session, new, self._policy, self._clock.now()))
+
+    async def claim(self, endpoint: str, needs: Sequence[str], *, job_id: str | None = None) -> Attempt | None:
+        """See `Books.claim`."""
+        return await self._database.write(
+            lambda session: queue.claim(session, endpoint, needs, job_id, self._clock.now())
+        )
+
+    async def waiting_needs(self, *, job_id: str | None = None) -> tuple[str, ...]:
+        """See `Books.waiting_needs`."""
+        return await self._database.read(lambda session: queue.waiting_needs(session, job_id))
+
+    async def start(self, attempt_id: str) -> bool:
+        """See `Books.start`."""
+        return await self._database.write(lambda session: work.start(session, attempt_id, self._clock.now()))
+
+    async def settle(self, attempt_id: str, pictures: Sequence[Picture], seconds: float, measured: int) -> Job:
+        """See `Books.settle`."""
+        return await self._database.write(
+            lambda session: work.settle(session, attempt_id, pictures, seconds, measured, now=self._clock.now())
+        )
+
+    async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool) -> Job:
+        """See `Books.fail`."""
+        return await self._database.write(
+            lambda session: work.fail(session, attempt_id, error, retry, self._policy, now=self._clock.now())
+        )
+
+    async def cancel(self, job_id: str, reason: str) -> tuple[Job, tuple[Attempt, ...]]:
+        """See `Books.cancel`."""
+        return await self._database.write(lambda session: work.cancel(session, job_id, reason, self._clock.now()))
+
+    async def open_attempts(self) -> tuple[Attempt, ...]:
+        """See `Books.open_attempts`."""
+        return await self._database.read(work.open_attempts)
+
+    async def job(self, job_id: str) -> JobView | None:
+        """See `Books.job`."""
+        return await self._database.read(lambda session: views.view(session, job_id))
+
+    async def jobs(self, *, person_id: str | None = None, active: bool = False, limit: int = 20) -> tuple[JobView, ...]:
+        """See `Books.jobs`."""
+        return await self._database.read(lambda session: views.views(session, person_id, active, limit))
+
+    async def backlog(self) -> int:
+        """See `Books.backlog`."""
+        return await self._database.read(queue.backlog)
+
+    async def counts(self) -> Mapping[JobStatus, int]:
+        """See `Books.counts`."""
+        return await self._database.read(views.counts)
+
+    async def deliveries_due(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
+        """See `Books.deliveries_due`."""
+        now = self._clock.now()
+        return await self._database.read(lambda session: deliveries.due(session, platforms, limit, self._owner, now))
+
+    async def delivery(self, job_id: str) -> Delivery | None:
+        """See `Books.delivery`."""
+        return await self._database.read(lambda session: deliveries.of_job(session, job_id))
+
+    async def delivery_posted(self, delivery_id: str, message_id: str) -> None:
+        """See `Books.delivery_posted`."""
+        await self._database.write(lambda session: deliveries.posted(session, delivery_id, message_id))
+
+    async def delivery_sending(self, delivery_id: str) -> bool:
+        """See `Books.delivery_sending`."""
+        return await self._database.write(
+            lambda session: deliveries.take(session, delivery_id, self._owner, self._clock.now())
+        )
+
+    async def delivery_done(self, delivery_id: str) -> None:
+        """See `Books.delivery_done`."""
+        await self._database.write(lambda session: deliveries.done(session, delivery_id, self._clock.now()))
+
+    async def delivery_failed(self, delivery_id: str, error: AtelierError, retry_at: float | None) -> None:
+        """See `Books.delivery_failed`."""
+        await self._database.write(
+            lambda session: deliveries.failed(session, delivery_id, error, retry_at, self._clock.now())
+        )
+
+    async def audit(self, actor: str, action: str, target: str, detail: Json) -> None:
+        """See `Books.audit`."""
+        await self._database.write(
+            lambda session: audit.write(session, actor, action, target, detail, now=self._clock.now())
+        )

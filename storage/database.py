@@ -1,0 +1,183 @@
+"""The database: transactions off the event loop, one writer with group commit, a few readers."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlmodel import Session
+
+from engine.errors import DatabaseBroken, StorageError
+from storage import database_sqlite, migrations
+from storage.driver_errors import translated
+from storage.lock import ServiceLock
+from storage.writer import Fault, Writer
+
+T = TypeVar("T")
+_READERS = 4
+
+
+def _no_fault(point: str) -> None:
+    """Let everything happen; tests give another."""
+
+
+class Database:
+    """An open database.
+
+    A verb is a plain function of a session. `write` runs it as one transaction on the writer's thread and returns when
+    it is durable; `read` runs it on a reader's thread, against one consistent state that holds all that was committed
+    before. Both raise StorageError (DiskFull, DatabaseBroken), never a driver's exception. A caller that is cancelled
+    while it waits leaves its transaction alone: it is committed whole, or not at all.
+    """
+
+    def __init__(self, *, writing: Engine, reading: Engine, where: str, lock: ServiceLock | None, fault: Fault) -> None:
+        self.where = where
+        self._engines = (writing, reading)
+        self._reading = reading
+        self._lock = lock
+        self._writer = Writer(writing, self._translate, fault)
+        self._readers = ThreadPoolExecutor(_READERS, "atelier-reader")
+        self._closing = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str | Path, *, fault: Fault = _no_fault) -> Self:
+        """Open a database file or URL (`sqlite:///FILE`, `postgresql+psycopg://...`), migrated to this code's tables.
+
+        On SQLite a lock keeps a second service process out. `fault` is called before each statement of the writer (with
+        its text), before each commit ("commit") and after it ("committed"). Raises ServiceRunning, DatabaseBroken,
+        DiskFull.
+        """
+        return await asyncio.to_thread(cls.open_blocking, url, fault=fault)
+
+    @classmethod
+    def open_blocking(cls, url: str | Path, *, fault: Fault = _no_fault) -> Self:
+        """Open as `open` does, on the calling thread."""
+        path = sqlite_path(url)
+        return cls._open_other(str(url), fault) if path is None else cls._open_sqlite(path, fault)
+
+    async def write(self, verb: Callable[[Session], T]) -> T:
+        """Run a verb as one transaction; see the class."""
+        return await _result(self._writer.submit(verb))
+
+    async def read(self, verb: Callable[[Session], T]) -> T:
+        """Run a verb that only reads; see the class."""
+        try:
+            future = self._readers.submit(self._read, verb)
+        except RuntimeError:
+            raise StorageError("the database is closed") from None
+        return await _result(future)
+
+    async def close(self) -> None:
+        """Commit what waits, stop the threads and let the lock go; harmless when repeated."""
+        await asyncio.shield(asyncio.to_thread(self.close_blocking))
+
+    def close_blocking(self) -> None:
+        """Close as `close` does, on the calling thread."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._writer.close()
+            self._readers.shutdown()
+            for engine in self._engines:
+                engine.dispose()
+            if self._lock is not None:
+                self._lock.release()
+
+    @classmethod
+    def _open_sqlite(cls, path: Path, fault: Fault) -> Self:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = ServiceLock.take(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DatabaseBroken(f"{path} cannot be opened: {reason}", path=str(path), reason=reason) from error
+        try:
+            database_sqlite.check_file(path)
+            return cls._migrated(
+                writing=database_sqlite.writing_engine(path),
+                reading=database_sqlite.reading_engine(path, _READERS),
+                where=str(path),
+                lock=lock,
+                fault=fault,
+                back_up=lambda revision: database_sqlite.back_up(
+                    path, path.with_name(f"{path.name}.before-{revision}")
+                ),
+            )
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _open_other(cls, url: str, fault: Fault) -> Self:
+        return cls._migrated(
+            writing=create_engine(url, pool_size=1, max_overflow=0),
+            reading=create_engine(url, pool_size=_READERS, max_overflow=0),
+            where=make_url(url).render_as_string(hide_password=True),
+            lock=None,
+            fault=fault,
+            back_up=lambda revision: None,  # a server's database is backed up by whoever runs the server
+        )
+
+    @classmethod
+    def _migrated(
+        cls,
+        *,
+        writing: Engine,
+        reading: Engine,
+        where: str,
+        lock: ServiceLock | None,
+        fault: Fault,
+        back_up: Callable[[str], None],
+    ) -> Self:
+        try:
+            migrations.migrate(writing, where, back_up)
+        except (SQLAlchemyError, OSError) as error:
+            writing.dispose()
+            problem = translated(error, where)
+            if type(problem) is StorageError:
+                problem = DatabaseBroken(problem.detail, path=where, reason=problem.detail)
+            raise problem from error
+        except BaseException:
+            writing.dispose()
+            raise
+        event.listen(writing, "before_cursor_execute", lambda *call: fault(call[2]))
+        return cls(writing=writing, reading=reading, where=where, lock=lock, fault=fault)
+
+    def _read(self, verb: Callable[[Session], T]) -> T:
+        try:
+            with Session(self._reading) as session:
+                return verb(session)
+        except SQLAlchemyError as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: SQLAlchemyError | OSError) -> StorageError:
+        return translated(error, self.where)
+
+
+def sqlite_path(url: str | Path) -> Path | None:
+    """Give the file that a path or an `sqlite:///` URL names; None for another database. Raises DatabaseBroken."""
+    if isinstance(url, Path) or "://" not in url:
+        return Path(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseBroken(f"database.url is no URL: {error}", path=url, reason="not a URL") from error
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database or parsed.database == ":memory:":
+        raise DatabaseBroken(
+            "database.url names no file", path=url, reason="a database in memory is lost at every stop"
+        )
+    return Path(parsed.database)
+
+
+async def _result(future: "Future[T]") -> T:
+    """Wait for a thread's work; a cancelled waiter leaves it running."""
+    return await asyncio.shield(asyncio.wrap_future(future))

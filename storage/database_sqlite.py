@@ -1,0 +1,92 @@
+"""What is SQLite's own: pragmas, transactions, backup, and files that are no database."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from engine.errors import DatabaseBroken
+
+_MAGIC = b"SQLite format 3\x00"
+_COMMON_PRAGMAS = (
+    "PRAGMA busy_timeout = 10000",  # ms; somebody with an SQL prompt may hold the write lock for a moment
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # every commit reaches the disk before its caller hears of it
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def writing_engine(path: Path) -> Engine:
+    """Make the writer's engine: one connection, whose transactions take the write lock when they begin."""
+    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_COMMON_PRAGMAS, pool_size=1)
+
+
+def reading_engine(path: Path, connections: int) -> Engine:
+    """Make the readers' engine: each transaction sees one state of the database and can change nothing."""
+    return _engine(path, begin="BEGIN", pragmas=(*_COMMON_PRAGMAS, "PRAGMA query_only = ON"), pool_size=connections)
+
+
+def check_file(path: Path) -> None:
+    """Raise DatabaseBroken if the file is there, has something in it and is no SQLite database, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatabaseBroken(f"{path} cannot be read: {reason}", path=str(path), reason=reason) from error
+    if head and head != _MAGIC:
+        raise DatabaseBroken(
+            f"{path} is no SQLite database; move it away, or name another file in database.url",
+            path=str(path),
+            reason="not an SQLite database",
+        )
+
+
+def back_up(source: Path, target: Path) -> None:
+    """Copy a database, as one consistent state, while others may use it; `target` appears complete or not at all."""
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(unfinished)) as there:
+        here.backup(there)
+    unfinished.replace(target)
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 10.0},
+    )
+    event.listen(engine, "connect", _on_connect(pragmas))
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def _on_connect(pragmas: tuple[str, ...]) -> Callable[[DBAPIConnection, ConnectionPoolEntry], None]:
+    def set_up(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        # Python's sqlite3 would begin transactions by its own rules (not before SELECT or SAVEPOINT); SQLAlchemy begins
+        # ours.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    return set_up

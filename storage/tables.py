@@ -1,0 +1,353 @@
+"""The tables; private to `storage`: other rooms see the types of `engine.model`.
+
+Money is BIGINT in mgs, times are DOUBLE seconds since the epoch, seeds (64-bit unsigned, wider than any portable
+integer) are text, structures that are only read whole are JSON. Statuses are text held by check constraints, so that a
+person with an SQL prompt can read them and no bug can write another. `sequence` columns give an order of insertion.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index, Integer, MetaData, String, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
+
+# SQLite numbers rows by itself only in a column declared INTEGER (which is 64 bits wide there).
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Word(TypeDecorator[str]):
+    """Text that may be given as a StrEnum: drivers get a plain str, whatever they think of enums."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Give the plain text."""
+        return None if value is None else str(value)
+
+
+class WalletKind(StrEnum):
+    """Whose wallet it is; each kind has its own grant."""
+
+    PERSON = "person"
+    COMMUNITY = "community"
+
+
+class EntryKind(StrEnum):
+    """What moved a balance."""
+
+    GRANT = "grant"
+    HOLD = "hold"
+    CHARGE = "charge"
+    RELEASE = "release"
+    REFUND = "refund"
+    TRANSFER = "transfer"
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class Base(SQLModel):
+    """Names every constraint, so that a migration can address it on any database."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class WalletRow(Base, table=True):
+    """Somebody's credits; the balance is the sum of its ledger entries and nothing else."""
+
+    __tablename__ = "wallet"
+    __table_args__ = (_one_of("kind", WalletKind),)
+
+    id: str = Field(primary_key=True)
+    kind: str = Field(sa_type=Word)
+    granted_period: int = Field(sa_type=BigInteger)  # index of the last period whose grant was written; -1: none
+
+
+class PersonRow(Base, table=True):
+    """Somebody, on however many platforms."""
+
+    __tablename__ = "person"
+
+    id: str = Field(primary_key=True)
+    name: str
+    wallet_id: str = Field(foreign_key="wallet.id", unique=True)
+    created_at: float = Field(sa_type=Double)
+
+
+class IdentityRow(Base, table=True):
+    """Somebody as a platform knows them."""
+
+    __tablename__ = "identity"
+
+    platform: str = Field(primary_key=True)
+    external_id: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    name: str
+
+
+class CommunityRow(Base, table=True):
+    """A guild, group chat or web room; `weight` is its people's share of the queue, 1 where its policy says nothing."""
+
+    __tablename__ = "community"
+    __table_args__ = (
+        Index("uq_community_platform_external_id", "platform", "external_id", unique=True),
+        CheckConstraint("weight > 0", name="weight_positive"),
+    )
+
+    id: str = Field(primary_key=True)
+    platform: str
+    external_id: str
+    name: str
+    wallet_id: str = Field(foreign_key="wallet.id", unique=True)
+    weight: float = Field(default=1.0, sa_type=Double)
+
+
+class JobRow(Base, table=True):
+    """One request on its way.
+
+    `ending` is what a delivering job becomes once its delivery ended, empty before. `charged` is what was taken in the
+    end: 0 until settled, and 0 again once refunded. `finished_at` is when its last task ended.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        _one_of("status", JobStatus),
+        _one_of("lane", Lane),
+        CheckConstraint("ending IN ('', 'done', 'failed', 'cancelled')", name="ending_known"),
+        CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="charge_within_quote"),
+        Index("ix_job_person_id_sequence", "person_id", "sequence"),
+        Index("ix_job_wallet_id_status", "wallet_id", "status"),
+        Index("ix_job_status_sequence", "status", "sequence"),
+    )
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
+    id: str = Field(unique=True)
+    request_key: str = Field(unique=True)
+    person_id: str = Field(foreign_key="person.id")
+    community_id: str | None = Field(default=None, foreign_key="community.id")
+    wallet_id: str = Field(foreign_key="wallet.id")
+    status: str = Field(sa_type=Word)
+    ending: str = Field(default="", sa_type=Word)
+    reason: str = ""
+    lane: str = Field(sa_type=Word)
+    place: dict[str, Any] = Field(sa_type=JSON)
+    template: str
+    template_hash: str
+    model: str
+    options: dict[str, Any] = Field(sa_type=JSON)
+    text: str = Field(sa_type=Text)
+    count: int
+    private: bool
+    spoiler: bool
+    quote: int = Field(sa_type=BigInteger)
+    charged: int = Field(default=0, sa_type=BigInteger)
+    created_at: float = Field(sa_type=Double)
+    started_at: float | None = Field(default=None, sa_type=Double)
+    finished_at: float | None = Field(default=None, sa_type=Double)
+
+
+class TaskRow(Base, table=True):
+    """One picture of a job, tagged for the fair queue.
+
+    Claims read an index from the left: waiting tasks by lane ("fast" sorts before "relaxed"), then tag, then age.
+    `tries` counts the attempts that reached an endpoint.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (
+        _one_of("status", TaskStatus),
+        _one_of("lane", Lane),
+        CheckConstraint("cost >= 0 AND tries >= 0", name="not_negative"),
+        Index("uq_task_job_id_index", "job_id", "index", unique=True),
+        Index("ix_task_status_lane_start_tag_sequence", "status", "lane", "start_tag", "sequence"),
+        Index("ix_task_status_needs", "status", "needs"),
+    )
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
+    id: str = Field(unique=True)
+    job_id: str = Field(foreign_key="job.id")
+    index: int
+    status: str = Field(sa_type=Word)
+    lane: str = Field(sa_type=Word)
+    start_tag: int = Field(sa_type=BigInteger)
+    finish_tag: int = Field(sa_type=BigInteger)
+    cost: int = Field(sa_type=BigInteger)
+    measured: int = Field(default=0, sa_type=BigInteger)  # mgs; 0 until done
+    tries: int = 0
+    endpoint: str = ""
+    seconds: float | None = Field(default=None, sa_type=Double)
+    error: str = ""
+    seed: str
+    needs: str = Field(sa_type=Text)
+    inputs: list[Any] = Field(sa_type=JSON)
+    graph: dict[str, Any] = Field(sa_type=JSON)
+
+
+class AttemptRow(Base, table=True):
+    """One try of a task on one endpoint."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        _one_of("status", AttemptStatus),
+        Index("uq_attempt_task_id_number", "task_id", "number", unique=True),
+        Index("ix_attempt_status", "status"),
+    )
+
+    id: str = Field(primary_key=True)
+    task_id: str = Field(foreign_key="task.id")
+    job_id: str = Field(foreign_key="job.id", index=True)
+    endpoint: str
+    prompt_id: str = Field(unique=True)
+    status: str = Field(sa_type=Word)
+    number: int
+    created_at: float = Field(sa_type=Double)
+
+
+class DeliveryRow(Base, table=True):
+    """What is due to whom; `owner` is the token of the process that is sending it, empty while nobody is."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        _one_of("status", DeliveryStatus),
+        Index("ix_delivery_platform_status_due_at", "platform", "status", "due_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    job_id: str = Field(foreign_key="job.id", unique=True)
+    platform: str
+    status: str = Field(sa_type=Word)
+    owner: str = ""
+    message_id: str = ""
+    tries: int = 0
+    due_at: float = Field(sa_type=Double)
+
+
+class LedgerEntryRow(Base, table=True):
+    """One movement of one balance; rows are only ever added.
+
+    `key` says what it is for and makes it happen once: grant:WALLET:PERIOD, hold:JOB, settle:JOB (a charge or a
+    release, never both) and refund:JOB. `amount` is the movement; on a charge it is the rest of the hold that returns,
+    `charged_mgs` what is kept.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        _one_of("kind", EntryKind),
+        CheckConstraint("kind <> 'hold' OR amount <= 0", name="hold_takes"),
+        CheckConstraint("kind IN ('hold', 'transfer') OR amount >= 0", name="others_give"),
+        CheckConstraint("charged_mgs = 0 OR (kind = 'charge' AND charged_mgs > 0)", name="only_charges_charge"),
+        CheckConstraint("kind IN ('grant', 'transfer') OR job_id IS NOT NULL", name="job_named"),
+        Index("ix_ledger_entry_wallet_id_amount", "wallet_id", "amount"),
+    )
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
+    key: str = Field(unique=True)
+    wallet_id: str = Field(foreign_key="wallet.id")
+    kind: str = Field(sa_type=Word)
+    amount: int = Field(sa_type=BigInteger)
+    charged_mgs: int = Field(default=0, sa_type=BigInteger)
+    job_id: str | None = Field(default=None, foreign_key="job.id", index=True)
+    at: float = Field(sa_type=Double)
+    note: str = ""
+
+
+class BlobRow(Base, table=True):
+    """A stored file that some row refers to."""
+
+    __tablename__ = "blob"
+
+    name: str = Field(primary_key=True)
+    size: int = Field(sa_type=BigInteger)
+    created_at: float = Field(sa_type=Double)
+
+
+class PictureRow(Base, table=True):
+    """A result of a task, in order."""
+
+    __tablename__ = "picture"
+
+    task_id: str = Field(primary_key=True, foreign_key="task.id")
+    position: int = Field(primary_key=True)
+    blob: str = Field(foreign_key="blob.name", index=True)
+    filename: str
+    kind: str
+    mime: str
+    size: int = Field(sa_type=BigInteger)
+    width: int
+    height: int
+
+
+class LaneRow(Base, table=True):
+    """A lane's virtual time, in mgs."""
+
+    __tablename__ = "lane"
+
+    lane: str = Field(primary_key=True)
+    virtual_time: int = Field(sa_type=BigInteger)
+
+
+class FlowRow(Base, table=True):
+    """Where one person stands in a lane: the finish tags of their last task, and of their last task claimed."""
+
+    __tablename__ = "flow"
+
+    person_id: str = Field(primary_key=True, foreign_key="person.id")
+    lane: str = Field(primary_key=True)
+    last_finish: int = Field(sa_type=BigInteger)
+    served_finish: int = Field(sa_type=BigInteger)
+
+
+class PreferenceRow(Base, table=True):
+    """A default that somebody chose: `scope` says whose (person, channel, community), `scope_id` which."""
+
+    __tablename__ = "preference"
+    __table_args__ = (CheckConstraint("scope IN ('person', 'channel', 'community')", name="scope_known"),)
+
+    scope: str = Field(primary_key=True)
+    scope_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: Any = Field(sa_column=Column(JSON, nullable=False))
+    at: float = Field(sa_type=Double)
+
+
+class AuditRow(Base, table=True):
+    """What somebody with power did."""
+
+    __tablename__ = "audit"
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
+    at: float = Field(sa_type=Double, index=True)
+    actor: str
+    action: str
+    target: str
+    detail: Any = Field(sa_column=Column(JSON, nullable=True))
+
+
+class TransitionRow(Base, table=True):
+    """One step in the life of a job, task, attempt or delivery, and why."""
+
+    __tablename__ = "transition"
+
+    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
+    job_id: str = Field(foreign_key="job.id", index=True)
+    life: str
+    row_id: str
+    origin: str = Field(sa_type=Word)
+    status: str = Field(sa_type=Word)
+    reason: str
+    at: float = Field(sa_type=Double)

@@ -1,0 +1,121 @@
+"""The one writer: transactions that wait together are committed together.
+
+A commit waits for the disk (an fsync), and that wait is most of what a write costs. So whatever waits when the writer
+becomes free runs one after another, each in a savepoint of its own, inside one outer transaction with one commit; only
+then do the callers get their results. A transaction that refuses (an AtelierError, or any error of its own) rolls back
+to its savepoint and leaves the others alone. If the database fails, the whole group is rolled back and each runs again,
+apart: one that is too large for what is left of the disk does not take the others with it. Work must therefore be
+repeatable: it touches nothing but its session.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from engine.errors import StorageError
+
+T = TypeVar("T")
+Fault = Callable[[str], None]
+_GROUP_LIMIT = 256
+
+
+class _Work(Generic[T]):
+    """A transaction that somebody waits for."""
+
+    def __init__(self, verb: Callable[[Session], T]) -> None:
+        self.verb = verb
+        self.future: Future[T] = Future()
+        self.resolve: Callable[[], None] = lambda: None
+
+    def run(self, connection: Connection) -> None:
+        """Run in a savepoint and remember what to tell the caller. Raises SQLAlchemyError; the group is then void."""
+        session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        try:
+            value = self.verb(session)
+            session.commit()
+            self.resolve = lambda: self.future.set_result(value)
+        except SQLAlchemyError:
+            raise
+        except BaseException as error:
+            refusal = error
+            session.rollback()
+            self.resolve = lambda: self.future.set_exception(refusal)
+        finally:
+            with suppress(SQLAlchemyError):  # a full disk has rolled everything back, the savepoint included
+                session.close()
+
+
+class Writer:
+    """A thread that owns all writing; `submit` may be called from any thread."""
+
+    def __init__(
+        self, engine: Engine, translate: Callable[[SQLAlchemyError | OSError], StorageError], fault: Fault
+    ) -> None:
+        self._engine = engine
+        self._translate = translate
+        self._fault = fault
+        self._waiting: SimpleQueue[_Work[object] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="atelier-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, verb: Callable[[Session], T]) -> "Future[T]":
+        """Queue a transaction; its future resolves when it is durable. Raises StorageError once closed."""
+        work = _Work(verb)
+        with self._lock:
+            if self._closed:
+                raise StorageError("the database is closed")
+            self._waiting.put(work)  # type: ignore[arg-type]  # the queue only passes results on
+        return work.future
+
+    def close(self) -> None:
+        """Commit what waits and stop; blocks until then."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            self._commit(group)
+
+    def _next_group(self) -> list[_Work[object]]:
+        """Wait for work and take all that is there; empty once closed and drained."""
+        group: list[_Work[object]] = []
+        with suppress(Empty):
+            while len(group) < _GROUP_LIMIT:
+                work = self._waiting.get(block=not group)
+                if work is None:
+                    if group:
+                        self._waiting.put(None)
+                    return group
+                group.append(work)
+        return group
+
+    def _commit(self, group: list[_Work[object]]) -> None:
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                for work in group:
+                    work.run(connection)
+                self._fault("commit")
+            self._fault("committed")
+        except BaseException as error:  # whatever it is, this thread lives on and nobody waits in vain
+            if len(group) > 1:
+                for work in group:
+                    self._commit([work])
+            else:
+                group[0].future.set_exception(
+                    self._translate(error) if isinstance(error, SQLAlchemyError | OSError) else error
+                )
+        else:
+            for work in group:
+                work.resolve()
