@@ -1,0 +1,48 @@
+"""The network that removes noise, as the batcher sees it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.sampler.sampling.kinds import LatentSpace, ModelKind
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentColours:
+    """A linear guess at a latent's colours, for previews: RGB in -1..1 = latent @ matrix + bias, in the network's space."""
+
+    matrix: tuple[tuple[float, float, float], ...]  # a row per channel
+    bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+SD1_COLOURS = LatentColours(
+    # K. Turner, "Decoding latents to RGB without upscaling", Hugging Face forum, 2022
+    matrix=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DiffusionModel:
+    """A UNet with what its predictions mean; one object per set of weights, so identity says what can be batched."""
+
+    network: "UNet2DConditionModel"
+    kind: ModelKind
+    space: LatentSpace
+    colours: LatentColours
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        device: torch.device = self.network.device
+        return device
+
+    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+        """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width]; float32."""
+        dtype = self.network.dtype
+        output: Tensor = self.network(x.to(dtype), timesteps, context.to(dtype), return_dict=False)[0]
+        return output.float()

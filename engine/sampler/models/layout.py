@@ -1,0 +1,137 @@
+"""The original (LDM) single-file layout of SD 1.x: network shapes read from its tensors, names changed to today's.
+
+Networks are made on the meta device, so that no memory is filled before the file's tensors take their places.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+Tensors = Mapping[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+
+_UNET = "model.diffusion_model."
+_VAE = "first_stage_model."
+_TEXT = "cond_stage_model.transformer."
+LANDMARKS = {
+    "UNet": f"{_UNET}input_blocks.0.0.weight",
+    "autoencoder": f"{_VAE}decoder.conv_in.weight",
+    "text encoder": f"{_TEXT}text_model.embeddings.token_embedding.weight",
+}
+"""Tensors whose absence tells what a file lacks."""
+
+_HEADS = 8  # of every attention in SD 1.x; not visible in tensors
+_TEXT_HEAD_WIDTH = 64  # of CLIP's text models
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Blueprint(Generic[Network]):
+    """An empty network and the tensors that go into it, under its own names."""
+
+    part: str
+    network: Network
+    tensors: dict[str, Tensor]
+    unused: tuple[str, ...] = ()  # names of the file that found no place
+
+
+def unet(tensors: Tensors) -> Blueprint[UNet2DConditionModel]:
+    """Read the UNet's blocks, channels and attention from its tensors."""
+    found = _below(tensors, _UNET)
+    shape = _UnetShape(found)
+    config = {
+        "in_channels": found["input_blocks.0.0.weight"].shape[1],
+        "out_channels": found["out.2.weight"].shape[0],
+        "block_out_channels": shape.channels,
+        "layers_per_block": shape.layers,
+        "down_block_types": tuple("CrossAttnDownBlock2D" if with_ else "DownBlock2D" for with_ in shape.attention),
+        "up_block_types": tuple("CrossAttnUpBlock2D" if with_ else "UpBlock2D" for with_ in reversed(shape.attention)),
+        "attention_head_dim": _HEADS,  # diffusers' name for the number of heads
+        "cross_attention_dim": shape.context_width,
+    }
+    with torch.device("meta"):
+        network = UNet2DConditionModel(**config)
+    converted = convert_ldm_unet_checkpoint(dict(tensors), config)
+    return Blueprint(part="UNet", network=network, tensors=converted, unused=_left_out(found, converted))
+
+
+def autoencoder(tensors: Tensors) -> Blueprint[AutoencoderKL]:
+    """Read the autoencoder's levels from its tensors."""
+    found = _below(tensors, _VAE)
+    levels = _count(found, "encoder.down.")
+    config = {
+        "latent_channels": found["post_quant_conv.weight"].shape[1],
+        "block_out_channels": tuple(found[f"encoder.down.{i}.block.0.conv1.weight"].shape[0] for i in range(levels)),
+        "layers_per_block": _count(found, "encoder.down.0.block."),
+        "down_block_types": ("DownEncoderBlock2D",) * levels,
+        "up_block_types": ("UpDecoderBlock2D",) * levels,
+    }
+    with torch.device("meta"):
+        network = AutoencoderKL(**config)
+    converted = convert_ldm_vae_checkpoint(dict(tensors), config)
+    return Blueprint(part="autoencoder", network=network, tensors=converted, unused=_left_out(found, converted))
+
+
+def text_encoder(tensors: Tensors) -> Blueprint[CLIPTextModel]:
+    """Read CLIP's text model from its tensors; what only its training needed is left out."""
+    found = {
+        name: tensor for name, tensor in _below(tensors, f"{_TEXT}text_model.").items() if "position_ids" not in name
+    }
+    vocabulary, width = found["embeddings.token_embedding.weight"].shape
+    config = CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=found["encoder.layers.0.mlp.fc1.weight"].shape[0],
+        num_hidden_layers=_count(found, "encoder.layers."),
+        num_attention_heads=width // _TEXT_HEAD_WIDTH,
+        max_position_embeddings=found["embeddings.position_embedding.weight"].shape[0],
+    )
+    return Blueprint(part="text encoder", network=empty_text_model(config), tensors=found)
+
+
+def empty_text_model(config: CLIPTextConfig) -> CLIPTextModel:
+    """Make a text model on the meta device, but for its table of positions, which no file has."""
+    with torch.device("meta"):
+        network = CLIPTextModel(config)
+    network.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
+    return network
+
+
+class _UnetShape:
+    """What the input blocks say: a level is some residual layers, each perhaps with attention, then a downsampling."""
+
+    def __init__(self, found: Tensors) -> None:
+        layers: list[list[bool]] = [[]]  # by level: does each layer have attention?
+        channels: list[int] = []
+        for block in range(1, _count(found, "input_blocks.")):
+            if f"input_blocks.{block}.0.op.weight" in found:
+                layers.append([])
+                continue
+            layers[-1].append(any(name.startswith(f"input_blocks.{block}.1.") for name in found))
+            width = found[f"input_blocks.{block}.0.out_layers.3.weight"].shape[0]
+            channels[len(layers) - 1 :] = [width]
+        self.channels = tuple(channels)
+        self.layers = len(layers[0])
+        self.attention = tuple(all(level) for level in layers)
+        self.context_width = next(
+            tensor.shape[1] for name, tensor in found.items() if name.endswith("attn2.to_k.weight")
+        )
+
+
+def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _count(found: Tensors, prefix: str) -> int:
+    return len({name.removeprefix(prefix).split(".")[0] for name in found if name.startswith(prefix)})
+
+
+def _left_out(found: Tensors, converted: Tensors) -> tuple[str, ...]:
+    """Name the file's tensors that a conversion dropped (it gives tensors on, or views of them)."""
+    places = {tensor.data_ptr() for tensor in converted.values()}
+    return tuple(name for name, tensor in found.items() if tensor.data_ptr() not in places)

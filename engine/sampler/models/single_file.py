@@ -1,0 +1,63 @@
+"""SD 1.x checkpoints in one file: recognised and loaded from nothing but their tensors."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.sampler.models import layout
+from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
+from engine.sampler.models.diffusion import SD1_COLOURS, DiffusionModel
+from engine.sampler.models.files import ModelFileError, read_tensors
+from engine.sampler.models.layout import Blueprint, Network
+from engine.sampler.models.text import TextEncoder
+from engine.sampler.models.tokens import clip_vocabulary
+from engine.sampler.models.vae import Vae
+from engine.sampler.sampling.kinds import SD1_SPACE, Discrete
+
+
+def load_single_file(path: Path, placement: Placement) -> Checkpoint:
+    """Load an SD 1.x checkpoint in the original single-file layout.
+
+    Raises ModelFileError for a pickle, a damaged file, another family of models and missing tensors.
+    """
+    tensors = read_tensors(path)
+    _check_family(path, tensors)
+    unet = _filled(path, layout.unet(tensors), placement, placement.dtype)
+    vae = _filled(path, layout.autoencoder(tensors), placement, torch.float32)
+    text = _filled(path, layout.text_encoder(tensors), placement, torch.float32)
+    return Checkpoint(
+        model=DiffusionModel(network=unet, kind=Discrete(), space=SD1_SPACE, colours=SD1_COLOURS),
+        text=TextEncoder(network=text, vocabulary=clip_vocabulary(), lock=placement.lock),
+        vae=Vae(network=vae, lock=placement.lock),
+        size=sum(map(weight_bytes, (unet, vae, text))),
+    )
+
+
+def _filled(
+    path: Path, blueprint: Blueprint[Network], placement: Placement, dtype: torch.dtype
+) -> Network:
+    try:
+        wrong = fill(blueprint.network, blueprint.tensors, placement, dtype)
+    except RuntimeError as error:  # shapes that do not fit
+        raise ModelFileError(f"{path.name} does not fit a Stable Diffusion 1.x {blueprint.part}: {error}.") from error
+    if wrong or blueprint.unused:
+        names = [*wrong, *blueprint.unused]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise ModelFileError(
+            f"{path.name} does not fit a Stable Diffusion 1.x {blueprint.part}: missing or unexpected {shown}."
+        )
+    return blueprint.network
+
+
+def _check_family(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ModelFileError unless these are the tensors of an SD 1.x checkpoint."""
+    lacking = [part for part, key in layout.LANDMARKS.items() if key not in tensors]
+    if len(lacking) == len(layout.LANDMARKS):
+        raise ModelFileError(f"{path.name} is no checkpoint: it has no {', no '.join(lacking)} among its {len(tensors)} tensors.")
+    if lacking:
+        raise ModelFileError(f"{path.name} is not a whole Stable Diffusion 1.x checkpoint: it has no {', no '.join(lacking)}.")
+    channels = tensors[layout.LANDMARKS["UNet"]].shape[1]
+    if channels != SD1_SPACE.channels:
+        raise ModelFileError(f"{path.name} is a special model whose UNet reads {channels} channels; only 4 are supported.")
