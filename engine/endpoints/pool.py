@@ -7,9 +7,11 @@ from typing import Protocol
 
 import structlog
 
-from engine.errors import AtelierError, EndpointError, EndpointLost, StartError
+from engine.errors import AtelierError, EndpointError, StartError
 from engine.model import Json
 from engine.ports import Endpoint
+from engine.workflows.nearest import nearest
+from engine.workflows.object_info import choices, node_spec
 
 _log = structlog.get_logger(__name__)
 _SQUARE = 512  # pixels a side: what Stable Diffusion 1.x was trained on
@@ -40,8 +42,7 @@ class Pool:
     """Keeps the endpoints and what they can run, in the order of the settings.
 
     What endpoints offer is read in the background whenever they change, so that every question but `native_size` is
-    answered at once. While none is ready (a sampler restarts), `choices`, `lacks` and `object_infos` answer from what
-    was last known; `can_run` names only those that are ready.
+    answered at once. While none is ready (a sampler restarts), answers are from what was last known of each.
     """
 
     def __init__(self, endpoints: Sequence[PooledEndpoint], missing: Missing) -> None:
@@ -53,7 +54,7 @@ class Pool:
         self._infos: dict[str, tuple[int, Json]] = {}  # by name: generation and object_info
         self._lacks: dict[tuple[str, int, str], tuple[str, ...]] = {}  # by name, generation and needs
         self._sizes: dict[str, tuple[int, int]] = {}
-        self._version = 0
+        self._listeners: list[Callable[[], None]] = []
         self._change = asyncio.Event()
         self._stir = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
@@ -69,9 +70,10 @@ class Pool:
         return tuple(endpoint for endpoint in self.endpoints if endpoint.ready and endpoint.name in self._infos)
 
     @property
-    def version(self) -> int:
-        """A number that grows with every change; see `changed`."""
-        return self._version
+    def failure(self) -> AtelierError | None:
+        """Why no endpoint is ready, as far as known; None while one is."""
+        known = (endpoint.failure for endpoint in self.endpoints)
+        return None if self.ready else next((failure for failure in known if failure is not None), None)
 
     def get(self, name: str) -> PooledEndpoint | None:
         """Find an endpoint by name."""
@@ -95,48 +97,45 @@ class Pool:
                 _log.error("an endpoint did not close", action="pool.close", reason=repr(result))
         self._notify()
 
-    async def changed(self, seen: int) -> int:
-        """Return once `version` is above `seen`, and give it: the loop that waits here misses no change."""
-        while self._version <= seen:
-            await self._change.wait()
-        return self._version
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """Have a function called, on the event loop, whenever an endpoint comes, goes or offers something else."""
+        self._listeners.append(changed)
 
-    async def wait_ready(self, timeout: float) -> None:
-        """Return once an endpoint is ready.
+    async def wait_ready(self, timeout: float) -> bool:  # noqa: ASYNC109 (a wait that ends is an answer, no error)
+        """Wait at most `timeout` seconds until an endpoint is ready; `failure` knows why none is.
 
-        Raises the StartError of one as soon as none can come up by itself, and after `timeout` seconds whatever is
-        known of the first one.
+        Gives up early when every endpoint has failed to start: their retries are for services, not for people.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while not self.ready:
-                    failures = [endpoint.failure for endpoint in self.endpoints]
-                    hopeless = [failure for failure in failures if isinstance(failure, StartError)]
-                    if hopeless and len(hopeless) == len(failures):
-                        raise hopeless[0]
-                    await self.changed(self._version)
-                return
-        known = next((endpoint.failure for endpoint in self.endpoints if endpoint.failure is not None), None)
-        raise known or EndpointLost(f"no endpoint was ready within {timeout:g} s")
+                while not self.ready and not self._hopeless():
+                    await self._change.wait()
+        return bool(self.ready)
+
+    def _hopeless(self) -> bool:
+        return all(isinstance(endpoint.failure, StartError) for endpoint in self.endpoints)
 
     def object_infos(self) -> dict[str, Json]:
         """What each ready endpoint can run, by name; if none is ready, what was last known of each."""
         return {name: info for name, (_, info) in self._known()}
 
     def can_run(self, needs: str) -> tuple[str, ...]:
-        """Name the ready endpoints that can run what a task needs."""
-        return tuple(endpoint.name for endpoint in self.ready if not self._lacking(endpoint.name, needs))
+        """Name the ready endpoints that can run what a task needs; if none is ready, those that could."""
+        return tuple(name for name, _ in self._known() if not self._lacking(name, needs))
 
-    def lacks(self, needs: str) -> tuple[str, ...]:
-        """Say what the endpoint that comes nearest lacks; empty if one can run it, or nothing is known yet."""
-        lacking = [self._lacking(name, needs) for name, _ in self._known()]
-        return min(lacking, key=len, default=())
+    def explain(self, needs: str) -> tuple[str, str]:
+        """Say what the endpoint that comes nearest lacks, and the nearest thing that it has; empty where unknown."""
+        lacking = ((self._lacking(name, needs), name) for name, _ in self._known())
+        lacks, name = min(lacking, key=lambda pair: len(pair[0]), default=((), ""))
+        if not lacks:
+            return "", ""
+        return ", ".join(lacks), nearest(lacks[0], [*_offer(self._infos[name][1])])
 
     def choices(self, class_type: str, input_name: str) -> tuple[str, ...]:
         """All values that an input of a node takes, over all endpoints, each once."""
         found: dict[str, None] = {}
         for _, (_, info) in self._known():
-            found.update(dict.fromkeys(_choices(info, class_type, input_name)))
+            found.update(dict.fromkeys(choices(info, class_type, input_name)))
         return tuple(found)
 
     async def native_size(self, checkpoint: str) -> tuple[int, int]:
@@ -147,7 +146,7 @@ class Pool:
         if checkpoint in self._sizes:
             return self._sizes[checkpoint]
         for endpoint in self.ready:
-            if checkpoint not in _choices(self._infos[endpoint.name][1], "CheckpointLoaderSimple", "ckpt_name"):
+            if checkpoint not in choices(self._infos[endpoint.name][1], "CheckpointLoaderSimple", "ckpt_name"):
                 continue
             try:
                 metadata = await endpoint.model_metadata("checkpoints", checkpoint)
@@ -191,22 +190,19 @@ class Pool:
         self._sizes.clear()
 
     def _notify(self) -> None:
-        self._version += 1
         self._change.set()
         self._change = asyncio.Event()
+        for listener in self._listeners:
+            listener()
 
 
-def _choices(info: Json, class_type: str, input_name: str) -> Iterator[str]:
-    """Read an input's choices: `[[...], {...}]`, or the newer `["COMBO", {"options": [...]}]`."""
-    node = info.get(class_type) if isinstance(info, dict) else None
-    groups = node.get("input") if isinstance(node, dict) else None
-    for group in ("required", "optional"):
-        inputs = groups.get(group) if isinstance(groups, dict) else None
-        match inputs.get(input_name) if isinstance(inputs, dict) else None:
-            case [list(values), *_]:
-                yield from (value for value in values if isinstance(value, str))
-            case ["COMBO", {"options": list(values)}, *_]:
-                yield from (value for value in values if isinstance(value, str))
+def _offer(info: Json) -> Iterator[str]:
+    """Name all that an endpoint has: node classes, models, samplers, ..."""
+    for class_type in info if isinstance(info, dict) else ():
+        yield class_type
+        spec = node_spec(info, class_type)
+        for declared in spec.inputs.values() if spec is not None else ():
+            yield from declared.choices or ()
 
 
 def _resolution(text: str) -> tuple[int, int] | None:

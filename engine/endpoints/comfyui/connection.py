@@ -76,7 +76,7 @@ class Connection:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._ready.clear()
+        self._set_ready(False)
         await self.client.close()
 
     async def wait_ready(self) -> None:

@@ -43,7 +43,8 @@ class ComfyEndpoint:
         self,
         *,
         name: str,
-        address: Address,
+        url: str,
+        key: str | None = None,
         weight: float = 1.0,
         slots: int = 2,
         timeout: float = 600.0,
@@ -51,11 +52,11 @@ class ComfyEndpoint:
         timeouts: Timeouts = TIMEOUTS,
         pace: Pace = PACE,
     ) -> None:
-        """`timeout`: seconds without any movement after which an attempt is given up."""
+        """`key` is sent as a bearer token; `timeout`: seconds without any movement before an attempt is given up."""
         self.name = name
         self.weight = weight
         self.slots = slots
-        self._address = address
+        self._address = Address(url=url, key=key or "")
         self._timeout = timeout
         self._limits = limits
         self._timeouts = timeouts
@@ -69,7 +70,7 @@ class ComfyEndpoint:
     @property
     def ready(self) -> bool:
         """Whether it answered its last health check and told what it can run."""
-        return self._connection is not None and self._connection.ready
+        return self._connection is not None and self._connection.ready and not self._closed.is_set()
 
     @property
     def generation(self) -> int:

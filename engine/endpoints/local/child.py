@@ -4,12 +4,10 @@ import asyncio
 import json
 import secrets
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
@@ -24,24 +22,8 @@ _LONGEST_LINE = 4096  # bytes of a line of output that are kept
 _PIECE = 65536
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long the child may take, in seconds."""
-
-    start: float = 60.0  # until it says where it listens
-    stop: float = 10.0  # from SIGTERM to SIGKILL
-    retry: float = 1.0  # before it is started again; doubles up to `retry_limit`
-    retry_limit: float = 60.0
-    stable: float = 120.0  # after so long a life the delays start over
-
-
-PATIENCE = Patience()
-
-
-def sampler_command(arguments: Sequence[str] = ()) -> tuple[str, ...]:
-    """Give the command line of our sampler on a free loopback port; it exits when its standard input ends."""
-    fixed = ("--listen", "127.0.0.1", "--port", "0", "--exit-with-parent")
-    return (sys.executable, "-m", "engine.sampler", *fixed, *arguments)
+Up = Callable[[Address], Awaitable[None]]
+Down = Callable[[SamplerFailed], Awaitable[None]]
 
 
 class SamplerChild:
@@ -57,16 +39,16 @@ class SamplerChild:
         *,
         command: Sequence[str],
         environment: Mapping[str, str],
-        up: Callable[[Address], Awaitable[None]],
-        down: Callable[[SamplerFailed], Awaitable[None]],
-        patience: Patience = PATIENCE,
+        start_timeout: float = 60.0,
+        stop_timeout: float = 10.0,
+        backoff: Backoff | None = None,
     ) -> None:
-        """`up` is called when the child listens; `down` when it has died or did not come up, with the reason."""
+        """Times in seconds: until it must say where it listens, from SIGTERM to SIGKILL, before it is started again."""
         self._command = tuple(command)
         self._environment = dict(environment)
-        self._up = up
-        self._down = down
-        self._patience = patience
+        self._start_timeout = start_timeout
+        self._stop_timeout = stop_timeout
+        self._backoff = backoff or Backoff(first=1.0, maximum=60.0, stable=120.0)
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._replaced = ""
@@ -77,9 +59,12 @@ class SamplerChild:
         """The running child's process id."""
         return self._process.pid if self._process is not None else None
 
-    async def start(self) -> None:
-        """Begin to keep the child running; returns at once."""
-        self._task = asyncio.create_task(self._keep())
+    async def start(self, *, up: Up, down: Down) -> None:
+        """Begin to keep the child running; returns at once.
+
+        `up` is called when the child listens; `down` when it has died or did not come up, with the reason.
+        """
+        self._task = asyncio.create_task(self._keep(up, down))
 
     async def close(self) -> None:
         """End the child: end of its input and SIGTERM, then SIGKILL; returns when it is gone."""
@@ -94,18 +79,16 @@ class SamplerChild:
             self._replaced = why
             self._process.kill()
 
-    async def _keep(self) -> None:
-        patience = self._patience
-        backoff = Backoff(first=patience.retry, maximum=patience.retry_limit, stable=patience.stable)
+    async def _keep(self, up: Up, down: Down) -> None:
         while True:
             started_at = time.monotonic()
-            reason = await self._live()
-            delay = backoff.delay(time.monotonic() - started_at)
+            reason = await self._live(up)
+            delay = self._backoff.delay(time.monotonic() - started_at)
             _log.warning("sampler is down", action="sampler.down", reason=reason, retry_after=delay)
-            await self._down(SamplerFailed(f"the sampler is down: {reason}", retry_after=delay, reason=reason))
+            await down(SamplerFailed(f"the sampler is down: {reason}", retry_after=delay, reason=reason))
             await asyncio.sleep(delay)
 
-    async def _live(self) -> str:
+    async def _live(self, up: Up) -> str:
         """Run one child to its end; gives why it ended."""
         self._last_words.clear()
         self._replaced = ""
@@ -125,7 +108,7 @@ class SamplerChild:
         _log.info("sampler started", action="sampler.start", pid=process.pid)
         errors = asyncio.create_task(self._read_errors(process))
         try:
-            why = await self._accompany(process, key)
+            why = await self._accompany(process, key, up)
             return why or await self._obituary(process, errors)
         finally:
             self._process = None
@@ -133,20 +116,20 @@ class SamplerChild:
             errors.cancel()
             await asyncio.gather(errors, return_exceptions=True)
 
-    async def _accompany(self, process: asyncio.subprocess.Process, key: str) -> str:
+    async def _accompany(self, process: asyncio.subprocess.Process, key: str, up: Up) -> str:
         """Stay with the child until its output ends; gives why it must be ended, empty if it ended by itself."""
         assert process.stdout is not None  # noqa: S101 (it was asked for)
         lines = _lines(process.stdout)
         try:
-            async with asyncio.timeout(self._patience.start):
+            async with asyncio.timeout(self._start_timeout):
                 hello = await anext(lines, "")
         except TimeoutError:
-            return f"it did not say where it listens within {self._patience.start:g} s"
+            return f"it did not say where it listens within {self._start_timeout:g} s"
         url = _url_of(hello)
         if hello and not url:
             return "its first line does not say where it listens"
         if url:
-            await self._up(Address(url=url, key=key))
+            await up(Address(url=url, key=key))
             async for line in lines:
                 self._pass_on(line)
         return ""
@@ -154,7 +137,7 @@ class SamplerChild:
     async def _obituary(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> str:
         """Say why a child ended whose output has ended."""
         try:
-            async with asyncio.timeout(self._patience.stop):
+            async with asyncio.timeout(self._stop_timeout):
                 code = await process.wait()
         except TimeoutError:
             return "it closed its output"
@@ -182,7 +165,7 @@ class SamplerChild:
             with suppress(ProcessLookupError):
                 process.terminate()
             try:
-                async with asyncio.timeout(self._patience.stop):
+                async with asyncio.timeout(self._stop_timeout):
                     await process.wait()
             except TimeoutError:
                 with suppress(ProcessLookupError):

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from engine.endpoints.comfyui.client import Address
 from engine.endpoints.comfyui.connection import PACE, Pace
 from engine.endpoints.comfyui.endpoint import ComfyEndpoint
-from engine.endpoints.local.child import PATIENCE, Patience, SamplerChild, sampler_command
+from engine.endpoints.local.child import SamplerChild
 from engine.errors import AtelierError, EndpointLost, SamplerFailed
 from engine.model import Attempt, Json, Outcome, Progress
 
@@ -27,30 +27,21 @@ class LocalEndpoint:
         self,
         *,
         name: str = "local",
-        environment: Mapping[str, str],
-        arguments: Sequence[str] = (),
-        command: Sequence[str] | None = None,
+        child: SamplerChild,
         weight: float = 1.0,
         slots: int = 8,
         timeout: float = 600.0,
         hang: float = 120.0,
         pace: Pace = PACE,
-        patience: Patience = PATIENCE,
     ) -> None:
-        """`arguments` are added to our sampler's command line; `command` replaces it. Times in seconds."""
+        """`timeout`: seconds without any movement before an attempt is given up."""
         self.name = name
         self.weight = weight
         self.slots = slots
         self._timeout = timeout
         self._hang = hang
         self._pace = pace
-        self._child = SamplerChild(
-            command=command or sampler_command(arguments),
-            environment=environment,
-            up=self._up,
-            down=self._down,
-            patience=patience,
-        )
+        self._child = child
         self._current: ComfyEndpoint | None = None
         self._up_at = 0.0
         self._generation = 0
@@ -85,7 +76,7 @@ class LocalEndpoint:
 
     async def start(self) -> None:
         """Start the child and keep it; returns at once."""
-        await self._child.start()
+        await self._child.start(up=self._up, down=self._down)
         self._guard = asyncio.create_task(self._watch_answers())
 
     async def close(self) -> None:
@@ -132,7 +123,8 @@ class LocalEndpoint:
     async def _up(self, address: Address) -> None:
         endpoint = ComfyEndpoint(
             name=self.name,
-            address=address,
+            url=address.url,
+            key=address.key,
             weight=self.weight,
             slots=self.slots,
             timeout=self._timeout,
