@@ -57,4 +57,4 @@ COPY --from=sampler-installed /opt/atelier /opt/atelier
 EXPOSE 8188
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; key = os.environ.get('ATELIER_SAMPLER_KEY', ''); u.urlopen(u.Request('http://127.0.0.1:8188/system_stats', headers={'Authorization': 'Bearer ' + key}), timeout=4)"]
-CMD ["sampler", "--listen", "0.0.0.0", "--port", "8188", "--models-dir", "/models", "--data-dir", "/data"]
+CMD ["sampler", "--listen", "0.0.0.0", "--port", "8188", "--models-dir", "/models", "--input-directory", "/data/input", "--output-directory", "/data/output", "--temp-directory", "/data/temp"]

@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## draw PROMPT="..." through every room; the picture is out/demo.png
 	@ATELIER_CONFIG=config/atelier.toml ATELIER_DATA_DIR=out/demo-data \
-		$(BIN)/atelier imagine "$$PROMPT" --ar 3:2 --seed 7 --save out/demo.png
+		$(BIN)/atelier imagine --save out/demo.png "$$PROMPT" --ar 3:2 --seed 7
 
 run: setup ## start the service: the configured bots, the queue and a sampler
 	@exec $(BIN)/atelier serve $(ARGS)
@@ -43,4 +43,4 @@ check: setup ## formatting, lint, types, import law, Dockerfile
 	@echo "All checks passed."
 
 bench: setup ## measure how fast pictures are made on this machine
-	@$(BIN)/pytest --quiet --capture=no --override-ini python_files='bench_*.py' tests/bench $(ARGS)
+	@$(BIN)/pytest --quiet --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench $(ARGS)

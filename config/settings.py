@@ -83,7 +83,6 @@ Directory = Annotated[Path, AfterValidator(Path.expanduser)]
 OptionalDirectory = Annotated[Directory | None, BeforeValidator(_empty_is_none)]
 Slug = Annotated[str, _form(r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits and dashes, such as gpu-1")]
 PlatformId = Annotated[str, _form(r"(discord|telegram):-?[0-9]{1,20}", "discord:ID or telegram:ID, such as discord:42")]
-Device = Annotated[str, _form(r"auto|cpu|cuda(:[0-9]{1,2})?", "auto, cpu, cuda or cuda:N")]
 Language = Annotated[str, _form(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language tag, such as en or zh-CN")]
 
 
@@ -128,8 +127,8 @@ class SamplerSettings(Section):
 
     models_dir: OptionalDirectory = None
     """Folder with ComfyUI's folders in it (checkpoints, loras, vae, ...). Empty: only the built-in model."""
-    device: Device = "auto"
-    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto (a GPU where there is one), cpu or cuda. CUDA_VISIBLE_DEVICES chooses among several GPUs."""
     max_batch: int = Field(default=8, ge=1, le=64)
     """The most pictures that share one forward pass, 1 to 64."""
     start_timeout: float = Field(default=120.0, ge=1, le=3600)

@@ -133,7 +133,7 @@ def test_a_secret_in_the_file_is_refused_with_the_variable_to_set() -> None:
         ("quota.period_hours = nan", "line 1: `quota.period_hours` is NaN: it must be above 0 and at most 8784."),
         ("log.level = 'inf'", '`log.level` is "inf": it must be one of debug, info, warning, error; did you mean `in'),
         ("operators = ['@joe']", '`operators` is "@joe": it must be discord:ID or telegram:ID, such as discord:42.'),
-        ("sampler.device = 'gpu'", '`sampler.device` is "gpu": it must be auto, cpu, cuda or cuda:N.'),
+        ("sampler.device = 'rocm'", '`sampler.device` is "rocm": it must be one of auto, cpu, cuda.'),
         ("locale = 'English, please'", "it must be a language tag, such as en or zh-CN."),
         ("database.url = 'postgres://x'", "it must be empty or look like sqlite:///PATH."),
         ("discord = 3", "atelier.toml, line 1: `discord` is 3: it must be a table."),
