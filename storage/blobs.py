@@ -61,7 +61,7 @@ class FileBlobs:
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
-        if path.exists():
+        if _holds(path, name):
             return name
         beside = path.with_name(f".{secrets.token_hex(8)}.part")
         try:
@@ -97,6 +97,14 @@ class FileBlobs:
         for leftover in leftovers:
             leftover.unlink(missing_ok=True)
         return len(leftovers)
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Say whether the file is there and whole; what the disk has damaged is written anew."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == name
+    except OSError:
+        return False
 
 
 def _write_synced(path: Path, data: bytes) -> None:

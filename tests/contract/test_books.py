@@ -459,11 +459,3 @@ async def test_jobs_are_listed_newest_first(books: Books, clock: HandClock) -> N
     assert [view.job.id for view in await books.jobs(active=True, limit=1)] == [third.id]
     assert [view.job.id for view in await books.jobs(person_id=ada.id, active=True)] == [third.id]
     await books.audit("operator", "cancel", first.id, {"reason": "spam", "jobs": [first.id]})
-
-
-async def test_a_community_has_its_weight(opened: OpenBooks) -> None:
-    books = opened.books
-    room = await books.community("test", "guild", "Guild")
-    ada, bob = await somebody(books), await somebody(books, "bob")
-    await books.accept(new_job(ada, "a0", community_id=room.id))
-    assert (await books.accept(new_job(bob, "b0", community_id=room.id))).community_id == room.id

@@ -1,0 +1,122 @@
+"""Fair queueing on a virtual clock, against the bound of the paper."""
+
+import heapq
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.fairness import Tag, advance, finish_without, tags
+
+
+@dataclass
+class VirtualQueue:
+    """One server of one mgs per tick that claims by tag; arrivals are put in as time passes."""
+
+    now: int = 0
+    virtual_time: int = 0
+    last_finish: dict[str, int] = field(default_factory=dict)
+    waiting: list[tuple[int, int, str, int]] = field(default_factory=list)  # start tag, order of arrival, person, cost
+    ended: dict[str, list[int]] = field(default_factory=dict)
+    arrivals: int = 0
+
+    def arrive(self, person: str, costs: list[int], weight: float = 1.0) -> None:
+        tagged = tags(
+            virtual_time=self.virtual_time,
+            last_finish=self.last_finish.get(person, 0),
+            costs=costs,
+            weight=weight,
+        )
+        self.last_finish[person] = tagged[-1].finish
+        for tag, cost in zip(tagged, costs, strict=True):
+            self.arrivals += 1
+            heapq.heappush(self.waiting, (tag.start, self.arrivals, person, cost))
+
+    def serve(self) -> None:
+        start, _, person, cost = heapq.heappop(self.waiting)
+        lowest = self.waiting[0][0] if self.waiting else None
+        self.virtual_time = advance(virtual_time=self.virtual_time, claimed=start, lowest_waiting=lowest)
+        self.now += cost
+        self.ended.setdefault(person, []).append(self.now)
+
+
+costs = st.integers(1, 5000)
+
+
+@given(
+    st.lists(costs, min_size=200, max_size=200),
+    st.lists(st.tuples(st.integers(0, 150), costs), min_size=31, max_size=31),
+)
+def test_two_hundred_jobs_of_one_delay_the_single_jobs_of_31_by_no_more_than_the_bound(
+    flood: list[int], singles: list[tuple[int, int]]
+) -> None:
+    """Theorem 4 of the paper: a first task ends within one task of every other person, and its own, of its arrival."""
+    queue = VirtualQueue()
+    queue.arrive("flood", flood)
+    arrived: dict[str, int] = {}
+    for served in range(200 + 31):
+        for number, (after, cost) in enumerate(singles):
+            if after == served:
+                arrived[f"single {number}"] = queue.now
+                queue.arrive(f"single {number}", [cost])
+        if queue.waiting:
+            queue.serve()
+    assert len(arrived) == 31
+    bound = max(flood) + sum(cost for _, cost in singles)
+    for person, at in arrived.items():
+        assert queue.ended[person][0] - at <= bound
+
+
+@given(st.lists(costs, min_size=50, max_size=50), st.lists(costs, min_size=50, max_size=50), st.sampled_from([1, 2, 3]))
+def test_two_who_are_always_busy_share_by_weight(ours: list[int], theirs: list[int], weight: int) -> None:
+    """Theorem 1 of the paper: normalized service differs by no more than a task of each, over any stretch."""
+    queue = VirtualQueue()
+    queue.arrive("ours", ours, weight)
+    queue.arrive("theirs", theirs)
+    served = {"ours": 0, "theirs": 0}
+    costs_of = {"ours": iter(ours), "theirs": iter(theirs)}
+    while {"ours", "theirs"} <= {person for _, _, person, _ in queue.waiting}:
+        before = {person: len(ends) for person, ends in queue.ended.items()}
+        queue.serve()
+        (person,) = [who for who, ends in queue.ended.items() if len(ends) != before.get(who, 0)]
+        served[person] += next(costs_of[person])
+        rounding = len(ours)
+        assert abs(served["ours"] / weight - served["theirs"]) <= max(ours) / weight + max(theirs) + rounding
+
+
+@given(
+    st.integers(0, 10**12), st.integers(0, 10**12), st.lists(st.integers(0, 10**6), min_size=1), st.floats(0.01, 100)
+)
+def test_tags_of_one_person_follow_each_other(virtual: int, last: int, given_costs: list[int], weight: float) -> None:
+    tagged = tags(virtual_time=virtual, last_finish=last, costs=given_costs, weight=weight)
+    assert tagged[0].start == max(virtual, last)
+    assert all(tag.finish > tag.start for tag in tagged)
+    assert all(after.start == before.finish for before, after in itertools.pairwise(tagged))
+
+
+def test_the_formula_of_the_paper() -> None:
+    assert tags(virtual_time=70, last_finish=100, costs=[10, 20], weight=2.0) == (
+        Tag(start=100, finish=105),
+        Tag(start=105, finish=115),
+    )
+    assert tags(virtual_time=0, last_finish=0, costs=[0]) == (Tag(start=0, finish=1),)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan")])
+def test_a_weight_is_positive(weight: float) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        tags(virtual_time=0, last_finish=0, costs=[1], weight=weight)
+
+
+def test_virtual_time_follows_the_head_and_never_goes_back() -> None:
+    assert advance(virtual_time=5, claimed=9, lowest_waiting=12) == 9
+    assert advance(virtual_time=5, claimed=9, lowest_waiting=None) == 9
+    assert advance(virtual_time=5, claimed=900, lowest_waiting=12) == 12
+    assert advance(virtual_time=5, claimed=3, lowest_waiting=4) == 5
+
+
+def test_cancelled_work_leaves_what_was_served_and_what_waits() -> None:
+    assert finish_without(served_finish=10, waiting_finishes=[]) == 10
+    assert finish_without(served_finish=10, waiting_finishes=[40, 30]) == 40
