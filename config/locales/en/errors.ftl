@@ -1,0 +1,153 @@
+# What went wrong, why, and what would be right. Variables are the error's fields; $has-NAME is "yes" where NAME is not empty.
+
+## The request itself
+
+error-bad-request = That request is not right.
+error-empty-prompt = What should the picture show? Write a few words, such as: a red house under a yellow sun --ar 3:2
+error-unknown-flag =
+    There is no flag --{ $flag }.{ $has-nearest ->
+        [yes] {" "}Did you mean --{ $nearest }?
+       *[no] {" "}“help” lists them all.
+    } To draw those very words, write \--{ $flag }.
+error-bad-value =
+    { $has-value ->
+        [yes] --{ $flag } cannot be “{ $value }”.
+       *[no] --{ $flag } needs a value.
+    }{ $has-expected ->
+        [yes] {" "}It takes { $expected }.
+       *[no] {""}
+    }{ $has-nearest ->
+        [yes] {" "}The nearest is --{ $flag } { $nearest }
+       *[no] {""}
+    }
+error-given-twice =
+    { $same ->
+        [yes] --{ $flag } is there twice; leave one.
+       *[no] --{ $flag } and --{ $other } cannot stand together; leave one.
+    }
+error-unexpected-words = After --{ $flag } there is something left over: “{ $words }”. The prompt goes first, then the flags; a value of several words goes in "quotes".
+error-unknown-choice =
+    No endpoint has “{ $value }” for --{ $flag }.{ $has-nearest ->
+        [yes] {" "}Did you mean “{ $nearest }”?
+       *[no] {" "}“models” lists the models that there are.
+    }
+error-unknown-template =
+    There is no template “{ $value }”.{ $has-nearest ->
+        [yes] {" "}Did you mean “{ $nearest }”?
+       *[no] {""}
+    } “templates” lists them all.
+error-unsupported-option = The template “{ $template }” does not take --{ $flag }. It takes: { $options }. Leave the flag out, or choose another --template.
+error-missing-input =
+    { $flag ->
+        [image] The template “{ $template }” starts from a picture; add one.
+        [mask] The template “{ $template }” needs a mask; add one.
+       *[other] The template “{ $template }” needs --{ $flag }.
+    }
+error-image-rejected =
+    { $reason ->
+        [bytes] The picture “{ $name }” is too heavy: at most { $limit }.
+        [side] The picture “{ $name }” is too large{ $has-size ->
+            [yes] {" "}({ $size })
+           *[no] {""}
+        }: at most { $limit } a side. Scale it down and send it again.
+        [pixels] The picture “{ $name }” is too large{ $has-size ->
+            [yes] {" "}({ $size })
+           *[no] {""}
+        }: at most { $limit }. Scale it down and send it again.
+        [format] “{ $name }” is in no format that we read. These work: { $limit }.
+        [broken] The picture “{ $name }” is damaged. Save it anew as one of { $limit }.
+        [unreadable] The picture “{ $name }” cannot be read: { $limit }.
+       *[other] The picture “{ $name }” cannot be used: { $reason } ({ $limit }).
+    }
+error-unknown-command =
+    There is no command “{ $value }”.{ $has-nearest ->
+        [yes] {" "}Did you mean “{ $nearest }”?
+       *[no] {" "}“help” lists them all.
+    }
+error-unknown-job =
+    { $has-value ->
+        [yes] There is no job “{ $value }” here. “history” lists yours.
+       *[no] You have no job on its way.
+    }
+error-too-many-jobs = This makes { $count } jobs; { $limit } is the most at once. Take some of the choices in { "{" }braces{ "}" } out.
+
+## Not now, or not for this person
+
+error-refused = That cannot be done now.
+error-access-denied = Atelier does not serve this chat. Its operators can allow it.
+error-forbidden =
+    { $action ->
+        [cancel] Only the job's owner and the moderators of this chat may cancel it.
+       *[other] Only the owner and the moderators of this chat may do that.
+    }
+error-insufficient-credits =
+    This costs { $cost } credits, and you have { $available }.{ $has-resets ->
+        [yes] {" "}More come in { DURATION($resets) }.
+       *[no] {""}
+    } Fewer pictures (--n), fewer --steps or a smaller --size cost less; --dry tells the price first.
+error-queue-full = You have { $queued } jobs on their way; { $limit } is the most. Wait for one to finish, or cancel one.
+error-nothing-can-run =
+    Nothing here can run that now: “{ $missing }” is missing.{ $has-nearest ->
+        [yes] {" "}The nearest is “{ $nearest }”.
+       *[no] {""}
+    }
+error-paused = The studio is paused: nothing new is taken. What is queued stays queued; try again later.
+
+## An attempt failed
+
+error-endpoint-error = The machine that makes the pictures reported an error. Try again in a moment.
+error-endpoint-lost = The machine that makes the pictures cannot be reached.
+error-endpoint-busy = The machine that makes the pictures is full at the moment.
+error-out-of-memory = The picture did not fit into the GPU's memory. A smaller --size or fewer pictures (--n) will.
+error-graph-rejected =
+    The machine that makes the pictures refused the workflow{ $has-reason ->
+        [yes] : { $reason }
+       *[no] .
+    }
+error-execution-failed =
+    A step of the workflow failed{ $has-reason ->
+        [yes] : { $reason }
+       *[no] .
+    }
+error-interrupted = Somebody stopped it on the machine that makes the pictures.
+error-attempt-unknown = The machine that makes the pictures forgot this job.
+error-attempt-timeout = It took too long without making progress.
+error-output-missing = It finished, but there was no picture.
+
+## Disk and database
+
+error-storage-error = The studio could not write that down. Nothing was charged; try again in a moment.
+error-disk-full = The studio's disk is full. Nothing is lost; work goes on when there is room again.
+error-service-running =
+    Another Atelier is using { $has-path ->
+        [yes] the database { $path }
+       *[no] this database
+    }. Stop it, or set another data_dir.
+error-database-broken = The database { $path } cannot be used: { $reason }. Move it away, or restore a backup that lies beside it.
+error-blob-missing = A stored picture is not there any more, or is damaged.
+
+## Posting
+
+error-delivery-error = The chat did not take the message.
+error-chat-gone = Nothing can be posted to { $chat }: it is gone, or closed to Atelier.
+error-delivery-delayed = The chat asks us to wait; the message comes a little later.
+error-message-too-large = The message is too large for this chat ({ $size }; at most { $limit }).
+
+## Starting
+
+error-start-error =
+    Atelier cannot start as it is configured{ $has-detail ->
+        [yes] : { $detail }
+       *[no] . “atelier doctor” says what to mend.
+    }
+error-port-in-use = Port { $port } on { $host } is in use already. Set another { $setting }, or end the program that has it.
+error-sampler-failed =
+    The sampler did not start{ $has-reason ->
+        [yes] : { $reason }
+       *[no] .
+    } “atelier doctor” says what to mend.
+error-template-broken =
+    A workflow template needs mending:
+    { $reason }
+
+error-internal = Something went wrong on our side. Nothing was charged; try again in a moment.

@@ -1,0 +1,138 @@
+# The one message of a job, from queue to result. Seconds of -1 mean that nobody knows.
+
+job-queued =
+    ⏳ Queued #{ $position } of { $length }{ $seconds ->
+        [-1] {""}
+       *[other] {" "}· ETA in { DURATION($seconds) }
+    }
+job-loading = 🔧 Loading model
+job-running = 🎨 { $percent } % { $bar } { $step }/{ $steps }
+job-uploading = ☁️ Uploading
+job-result =
+    { $prompt } — { $has-owner ->
+        [yes] { $owner } ·{" "}
+       *[no] {""}
+    }{ DURATION($seconds) } · { $has-endpoint ->
+        [yes] { $endpoint } ·{" "}
+       *[no] {""}
+    }{ $credits } credits
+job-partly =
+    { $missing ->
+        [one] ⚠️ One of { $count } pictures is missing.
+       *[other] ⚠️ { $missing } of { $count } pictures are missing.
+    } { failure } Their credits are back.
+job-failed = ❌ { failure } The credits are back.
+job-cancelled = 🚫 Cancelled. What was not made costs nothing.
+cancelled = Job { $job } is cancelled. What was not made costs nothing.
+
+# $reason is an error's code.
+failure =
+    { $reason ->
+        [endpoint-lost] The machine that was making it could not be reached any more.
+        [endpoint-busy] Every machine was full, again and again.
+        [out-of-memory] It did not fit into the GPU's memory; a smaller --size or fewer pictures (--n) will.
+        [graph-rejected] The machine refused the workflow.
+        [execution-failed] A step of the workflow failed.
+        [interrupted] Somebody stopped it on the machine that was making it.
+        [attempt-unknown] The machine that was making it forgot it.
+        [attempt-timeout] It took too long without making progress.
+        [output-missing] It finished, but there was no picture.
+        [disk-full] The studio's disk was full.
+        [blob-missing] The picture it starts from is not there any more.
+        [chat-gone] The chat could not be reached.
+        [nothing-can-run] Nothing could run it any more.
+       *[other] Something went wrong on our side.
+    }
+
+accepted =
+    { $jobs ->
+        [one] Queued: { $pictures ->
+            [one] one picture
+           *[other] { $pictures } pictures
+        }
+       *[other] Queued: { $jobs } jobs, { $pictures } pictures
+    }, at most { $credits } credits.
+quote =
+    { $jobs ->
+        [one] This makes { $pictures ->
+            [one] one picture
+           *[other] { $pictures } pictures
+        }
+       *[other] This makes { $jobs } jobs with { $pictures } pictures
+    } (≈{ $credits } credits{ $seconds ->
+        [-1] {""}
+       *[other] , ≈{ DURATION($seconds) }
+    }).
+quote-ask = Go on?
+
+queue-title =
+    { $count ->
+        [one] One job of yours is on its way:
+       *[other] { $count } jobs of yours are on their way:
+    }
+queue-empty = You have no job on its way.
+history-title =
+    { $count ->
+        [one] Your latest job:
+       *[other] Your latest { $count } jobs:
+    }
+history-empty = You have made nothing yet.
+job-line =
+    { $job } · { $status ->
+        [held] held
+        [queued] queued{ $position ->
+            [0] {""}
+           *[other] {" "}#{ $position }
+        }{ $seconds ->
+            [-1] {""}
+           *[other] {" "}(ETA in { DURATION($seconds) })
+        }
+        [running] running{ $seconds ->
+            [-1] {""}
+           *[other] {" "}(ETA in { DURATION($seconds) })
+        }
+        [delivering] on its way to the chat
+        [done] done
+        [failed] failed
+        [cancelled] cancelled
+        [refused] refused
+       *[expired] expired
+    } · { $prompt }
+
+info =
+    You have { $available } credits, and { $held } more are held for jobs on their way. { $grant } come each period, the next { $hours ->
+        [0] within the hour
+        [one] in one hour
+       *[other] in { $hours } hours
+    }. Jobs: { $queued } queued, { $running } running.
+
+models-title =
+    { $count ->
+        [one] One model:
+       *[other] { $count } models:
+    }
+models-empty = No endpoint answers with a model at the moment.
+templates-title =
+    { $count ->
+        [one] One template:
+       *[other] { $count } templates:
+    }
+template-line = { $name } — { $title } ({ $slots })
+name-line = { $name }
+
+duration-seconds = { $seconds } s
+duration-minutes =
+    { $seconds ->
+        [0] { $minutes } min
+       *[other] { $minutes } min { $seconds } s
+    }
+duration-hours =
+    { $minutes ->
+        [0] { $hours } h
+       *[other] { $hours } h { $minutes } min
+    }
+duration-days =
+    { $hours ->
+        [0] { $days } d
+       *[other] { $days } d { $hours } h
+    }
