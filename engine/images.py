@@ -11,6 +11,19 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptImage:
+    """A picture that somebody sent, checked and kept."""
+
+    blob: str
+    width: int  # pixels
+    height: int
+
+    def aspect_within(self, widest: int) -> tuple[int, int]:
+        """The picture's ratio, drawn in to at most `widest`:1 either way."""
+        return min(self.width, widest * self.height), min(self.height, widest * self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageLimits:
     """How large an input may be."""
 

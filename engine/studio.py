@@ -11,7 +11,7 @@ from engine.board import Board
 from engine.endpoints.pool import Pool
 from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
 from engine.ids import SEED_LIMIT, new_seed
-from engine.images import ImageLimits, clean_image
+from engine.images import ImageLimits, KeptImage, clean_image, picture_size
 from engine.model import (
     Actor,
     Attempt,
@@ -28,7 +28,7 @@ from engine.model import (
 )
 from engine.pace import Pace
 from engine.ports import Blobs, Books
-from engine.pricing import price
+from engine.pricing import class_of, price
 from engine.workflows.binding import bind
 from engine.workflows.library import Library
 from engine.workflows.lint import needs_of
@@ -116,11 +116,12 @@ class Studio:
 
     # Making pictures
 
-    async def keep_image(self, actor: Actor, data: bytes, *, name: str) -> str:
-        """Check a picture that somebody sent and keep it; gives its blob. Raises ImageRejected."""
+    async def keep_image(self, actor: Actor, data: bytes, *, name: str) -> KeptImage:
+        """Check a picture that somebody sent and keep it as an upright PNG. Raises ImageRejected."""
         self._admit(actor)
         clean = await asyncio.to_thread(clean_image, data, self._image_limits, name=name)
-        return await self._blobs.put(clean)
+        width, height = picture_size(clean)
+        return KeptImage(blob=await self._blobs.put(clean), width=width, height=height)
 
     async def estimate(self, actor: Actor, requests: Sequence[Request]) -> Quote:
         """Say what requests would cost and how long they would wait; nothing is queued."""
@@ -163,7 +164,7 @@ class Studio:
             if name in template.slots and template.slots[name].type in ("image", "mask")
         }
         first = int(request.options.get("seed", 0))
-        cost = task_price(request)
+        cost = task_price(request, template)
         tasks = []
         for index in range(request.count):
             seed = (first + index) % SEED_LIMIT
@@ -235,9 +236,10 @@ class Studio:
         """The templates."""
         return self._library
 
-    async def ready(self, timeout: float) -> bool:  # noqa: ASYNC109
-        """Wait until an endpoint has answered."""
-        return await self._pool.wait_ready(timeout)
+    async def until_ready(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Return once it is known what an endpoint can run. Raises NothingCanRun, or why none has come up."""
+        if not await self._pool.wait_ready(timeout) and not self._pool.object_infos():
+            raise self._pool.failure or NothingCanRun(missing="", nearest="")
 
     def choices(self, node: str, name: str) -> tuple[str, ...]:
         """What the endpoints offer for a node's input: models, samplers, ...; in their order."""
@@ -255,14 +257,18 @@ def with_seed(request: Request, template: Template) -> Request:
     return replace(request, options={**request.options, "seed": new_seed()})
 
 
-def task_price(request: Request) -> int:
-    """Price one task of a request in mgs, from its size, steps and strength where the template has them."""
-    options = request.options
+def task_price(request: Request, template: Template) -> int:
+    """Price one task of a request in mgs, from its size, steps, strength and model where the template has them."""
+
+    def value(name: str, otherwise: float) -> float:
+        slot = template.slots.get(name)
+        default = slot.default if slot is not None and slot.default is not None else otherwise
+        return float(request.options.get(name, default))
+
     return price(
-        width=int(options.get("width", 0)) or 512,
-        height=int(options.get("height", 0)) or 512,
-        steps=int(options.get("steps", 0)) or 20,
-        batch=1,
-        strength=float(options.get("strength", 1.0)),
-        model_class=str(options.get("model", "")),
+        width=int(value("width", 512)),
+        height=int(value("height", 512)),
+        steps=int(value("steps", 20)),
+        strength=value("strength", 1.0),
+        model_class=class_of(str(request.options.get("model", ""))),
     )

@@ -1,20 +1,16 @@
 """The network that removes noise, as the batcher sees it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.sampler.sampling.kinds import LatentSpace, ModelKind
-
-if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentColours:
-    """A linear guess at a latent's colours, for previews: RGB in -1..1 = latent @ matrix + bias, in the network's space."""
+    """A linear guess at a latent's colours, for previews: RGB in -1..1 = latent in the network's space @ matrix + bias."""
 
     matrix: tuple[tuple[float, float, float], ...]  # a row per channel
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -30,19 +26,14 @@ SD1_COLOURS = LatentColours(
 class DiffusionModel:
     """A UNet with what its predictions mean; one object per set of weights, so identity says what can be batched."""
 
-    network: "UNet2DConditionModel"
+    network: nn.Module
+    device: torch.device
+    dtype: torch.dtype
     kind: ModelKind
     space: LatentSpace
     colours: LatentColours
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs."""
-        device: torch.device = self.network.device
-        return device
-
     def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
         """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width]; float32."""
-        dtype = self.network.dtype
-        output: Tensor = self.network(x.to(dtype), timesteps, context.to(dtype), return_dict=False)[0]
+        output: Tensor = self.network(x.to(self.dtype), timesteps, context.to(self.dtype), return_dict=False)[0]
         return output.float()

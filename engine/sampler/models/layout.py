@@ -1,20 +1,16 @@
 """The original (LDM) single-file layout of SD 1.x: network shapes read from its tensors, names changed to today's.
 
-Networks are made on the meta device, so that no memory is filled before the file's tensors take their places.
+Every function gives an empty network with the tensors that belong in it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
-import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+
+from engine.sampler.models import networks
 
 Tensors = Mapping[str, Tensor]
-Network = TypeVar("Network", bound=nn.Module)
 
 _UNET = "model.diffusion_model."
 _VAE = "first_stage_model."
@@ -31,16 +27,17 @@ _TEXT_HEAD_WIDTH = 64  # of CLIP's text models
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Blueprint(Generic[Network]):
+class Blueprint:
     """An empty network and the tensors that go into it, under its own names."""
 
     part: str
-    network: Network
+    network: nn.Module
+    config: Mapping[str, object]
     tensors: dict[str, Tensor]
     unused: tuple[str, ...] = ()  # names of the file that found no place
 
 
-def unet(tensors: Tensors) -> Blueprint[UNet2DConditionModel]:
+def unet(tensors: Tensors) -> Blueprint:
     """Read the UNet's blocks, channels and attention from its tensors."""
     found = _below(tensors, _UNET)
     shape = _UnetShape(found)
@@ -54,13 +51,17 @@ def unet(tensors: Tensors) -> Blueprint[UNet2DConditionModel]:
         "attention_head_dim": _HEADS,  # diffusers' name for the number of heads
         "cross_attention_dim": shape.context_width,
     }
-    with torch.device("meta"):
-        network = UNet2DConditionModel(**config)
-    converted = convert_ldm_unet_checkpoint(dict(tensors), config)
-    return Blueprint(part="UNet", network=network, tensors=converted, unused=_left_out(found, converted))
+    converted = networks.convert_unet(tensors, config)
+    return Blueprint(
+        part="UNet",
+        network=networks.empty_unet(config),
+        config=config,
+        tensors=converted,
+        unused=_left_out(found, converted),
+    )
 
 
-def autoencoder(tensors: Tensors) -> Blueprint[AutoencoderKL]:
+def autoencoder(tensors: Tensors) -> Blueprint:
     """Read the autoencoder's levels from its tensors."""
     found = _below(tensors, _VAE)
     levels = _count(found, "encoder.down.")
@@ -71,35 +72,31 @@ def autoencoder(tensors: Tensors) -> Blueprint[AutoencoderKL]:
         "down_block_types": ("DownEncoderBlock2D",) * levels,
         "up_block_types": ("UpDecoderBlock2D",) * levels,
     }
-    with torch.device("meta"):
-        network = AutoencoderKL(**config)
-    converted = convert_ldm_vae_checkpoint(dict(tensors), config)
-    return Blueprint(part="autoencoder", network=network, tensors=converted, unused=_left_out(found, converted))
+    converted = networks.convert_autoencoder(tensors, config)
+    return Blueprint(
+        part="autoencoder",
+        network=networks.empty_autoencoder(config),
+        config=config,
+        tensors=converted,
+        unused=_left_out(found, converted),
+    )
 
 
-def text_encoder(tensors: Tensors) -> Blueprint[CLIPTextModel]:
+def text_encoder(tensors: Tensors) -> Blueprint:
     """Read CLIP's text model from its tensors; what only its training needed is left out."""
     found = {
         name: tensor for name, tensor in _below(tensors, f"{_TEXT}text_model.").items() if "position_ids" not in name
     }
     vocabulary, width = found["embeddings.token_embedding.weight"].shape
-    config = CLIPTextConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        intermediate_size=found["encoder.layers.0.mlp.fc1.weight"].shape[0],
-        num_hidden_layers=_count(found, "encoder.layers."),
-        num_attention_heads=width // _TEXT_HEAD_WIDTH,
-        max_position_embeddings=found["embeddings.position_embedding.weight"].shape[0],
-    )
-    return Blueprint(part="text encoder", network=empty_text_model(config), tensors=found)
-
-
-def empty_text_model(config: CLIPTextConfig) -> CLIPTextModel:
-    """Make a text model on the meta device, but for its table of positions, which no file has."""
-    with torch.device("meta"):
-        network = CLIPTextModel(config)
-    network.embeddings.position_ids = torch.arange(config.max_position_embeddings)[None]
-    return network
+    config = {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": found["encoder.layers.0.mlp.fc1.weight"].shape[0],
+        "num_hidden_layers": _count(found, "encoder.layers."),
+        "num_attention_heads": width // _TEXT_HEAD_WIDTH,
+        "max_position_embeddings": found["embeddings.position_embedding.weight"].shape[0],
+    }
+    return Blueprint(part="text encoder", network=networks.empty_text_model(config), config=config, tensors=found)
 
 
 class _UnetShape:

@@ -1,8 +1,8 @@
 """Prompt weights: `(word:1.3)` and `(word)`, with nesting and escapes.                                   (pure)
 
-Rules, as people know them from ComfyUI: round brackets multiply the weight by 1.1; a number after the last colon replaces
-the weight instead; an inner number wins over an outer one; `\\(` and `\\)` are plain brackets, and so is a bracket without
-its partner. Square brackets mean nothing.
+Rules, as people know them from ComfyUI: round brackets multiply the weight by 1.1; a number after the last colon
+replaces the weight instead; an inner number wins over an outer one; `\\(` and `\\)` are plain brackets, and so is a
+bracket without its partner. Square brackets mean nothing.
 """
 
 import re

@@ -10,8 +10,8 @@ from engine.sampler.models import layout
 from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
 from engine.sampler.models.diffusion import SD1_COLOURS, DiffusionModel
 from engine.sampler.models.files import ModelFileError, read_tensors
-from engine.sampler.models.layout import Blueprint, Network
-from engine.sampler.models.text import TextEncoder
+from engine.sampler.models.layout import Blueprint
+from engine.sampler.models.text import TextEncoder, TextShape
 from engine.sampler.models.tokens import clip_vocabulary
 from engine.sampler.models.vae import Vae
 from engine.sampler.sampling.kinds import SD1_SPACE, Discrete
@@ -28,16 +28,27 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
     vae = _filled(path, layout.autoencoder(tensors), placement, torch.float32)
     text = _filled(path, layout.text_encoder(tensors), placement, torch.float32)
     return Checkpoint(
-        model=DiffusionModel(network=unet, kind=Discrete(), space=SD1_SPACE, colours=SD1_COLOURS),
-        text=TextEncoder(network=text, vocabulary=clip_vocabulary(), lock=placement.lock),
-        vae=Vae(network=vae, lock=placement.lock),
-        size=sum(map(weight_bytes, (unet, vae, text))),
+        model=DiffusionModel(
+            network=unet.network,
+            device=placement.device,
+            dtype=placement.dtype,
+            kind=Discrete(),
+            space=SD1_SPACE,
+            colours=SD1_COLOURS,
+        ),
+        text=TextEncoder(
+            network=text.network,
+            shape=TextShape.of(text.config),
+            vocabulary=clip_vocabulary(),
+            device=placement.device,
+            lock=placement.lock,
+        ),
+        vae=Vae(network=vae.network, device=placement.device, lock=placement.lock),
+        size=sum(weight_bytes(part.network) for part in (unet, vae, text)),
     )
 
 
-def _filled(
-    path: Path, blueprint: Blueprint[Network], placement: Placement, dtype: torch.dtype
-) -> Network:
+def _filled(path: Path, blueprint: Blueprint, placement: Placement, dtype: torch.dtype) -> Blueprint:
     try:
         wrong = fill(blueprint.network, blueprint.tensors, placement, dtype)
     except RuntimeError as error:  # shapes that do not fit
@@ -48,16 +59,19 @@ def _filled(
         raise ModelFileError(
             f"{path.name} does not fit a Stable Diffusion 1.x {blueprint.part}: missing or unexpected {shown}."
         )
-    return blueprint.network
+    return blueprint
 
 
 def _check_family(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelFileError unless these are the tensors of an SD 1.x checkpoint."""
     lacking = [part for part, key in layout.LANDMARKS.items() if key not in tensors]
+    without = f"it has no {', no '.join(lacking)}"
     if len(lacking) == len(layout.LANDMARKS):
-        raise ModelFileError(f"{path.name} is no checkpoint: it has no {', no '.join(lacking)} among its {len(tensors)} tensors.")
+        raise ModelFileError(f"{path.name} is no checkpoint: {without} among its {len(tensors)} tensors.")
     if lacking:
-        raise ModelFileError(f"{path.name} is not a whole Stable Diffusion 1.x checkpoint: it has no {', no '.join(lacking)}.")
+        raise ModelFileError(f"{path.name} is not a whole Stable Diffusion 1.x checkpoint: {without}.")
     channels = tensors[layout.LANDMARKS["UNet"]].shape[1]
     if channels != SD1_SPACE.channels:
-        raise ModelFileError(f"{path.name} is a special model whose UNet reads {channels} channels; only 4 are supported.")
+        raise ModelFileError(
+            f"{path.name} is for another task: its UNet reads {channels} channels, only 4 are supported."
+        )

@@ -1,26 +1,20 @@
 """The built-in model: a folder in diffusers' layout, with a vocabulary of its own."""
 
-import inspect
 import json
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextConfig
 
+from engine.sampler.models import networks
 from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
 from engine.sampler.models.diffusion import DiffusionModel, LatentColours
 from engine.sampler.models.files import ModelFileError, read_tensors
-from engine.sampler.models.layout import empty_text_model
-from engine.sampler.models.text import TextEncoder
+from engine.sampler.models.text import TextEncoder, TextShape
 from engine.sampler.models.tokens import WordVocabulary
 from engine.sampler.models.vae import Vae
 from engine.sampler.sampling.kinds import Discrete, LatentSpace, scaled_linear_table
-
-_Made = TypeVar("_Made", bound=nn.Module)
-_AUTOENCODERS: dict[str, type[AutoencoderTiny | AutoencoderKL]] = {"AutoencoderTiny": AutoencoderTiny, "AutoencoderKL": AutoencoderKL}
 
 
 def load_folder(path: Path, placement: Placement) -> Checkpoint:
@@ -30,17 +24,19 @@ def load_folder(path: Path, placement: Placement) -> Checkpoint:
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
-        raise ModelFileError(f"The built-in model in {path.name} is damaged ({error!r}); install Atelier again.") from error
+        raise ModelFileError(
+            f"The built-in model in {path.name} is damaged ({error!r}); install Atelier again."
+        ) from error
 
 
 def _load(path: Path, placement: Placement) -> Checkpoint:
     index = _json(path / "model_index.json")
     schedule = cast(dict[str, float], index["schedule"])
-    vae_config = _json(path / "vae" / "config.json")
-    with torch.device("meta"):
-        unet = _made(UNet2DConditionModel, _json(path / "unet" / "config.json"))
-        vae = _made(_AUTOENCODERS[str(vae_config["_class_name"])], vae_config)
-    text = empty_text_model(CLIPTextConfig(**_json(path / "text_encoder" / "config.json")))
+    unet_config, vae_config = _json(path / "unet" / "config.json"), _json(path / "vae" / "config.json")
+    text_config = _json(path / "text_encoder" / "config.json")
+    unet = networks.empty_unet(unet_config)
+    vae = networks.empty_autoencoder(vae_config, str(vae_config["_class_name"]))
+    text = networks.empty_text_model(text_config)
     _fill(unet, path / "unet" / "diffusion_pytorch_model.safetensors", placement, placement.dtype)
     _fill(vae, path / "vae" / "diffusion_pytorch_model.safetensors", placement, torch.float32)
     _fill(text, path / "text_encoder" / "model.safetensors", placement, torch.float32)
@@ -50,22 +46,24 @@ def _load(path: Path, placement: Placement) -> Checkpoint:
     return Checkpoint(
         model=DiffusionModel(
             network=unet,
+            device=placement.device,
+            dtype=placement.dtype,
             kind=Discrete(table=table),
-            space=LatentSpace(channels=unet.config.in_channels, scale=vae.config.scaling_factor),
+            space=LatentSpace(
+                channels=cast(int, unet_config["in_channels"]), scale=cast(float, vae_config["scaling_factor"])
+            ),
             colours=_colours(path / "latent_rgb.json"),
         ),
         text=TextEncoder(
-            network=text, vocabulary=WordVocabulary(path / "tokenizer" / "vocab.json"), lock=placement.lock
+            network=text,
+            shape=TextShape.of(text_config),
+            vocabulary=WordVocabulary(path / "tokenizer" / "vocab.json"),
+            device=placement.device,
+            lock=placement.lock,
         ),
-        vae=Vae(network=vae, lock=placement.lock),
-        size=sum(map(weight_bytes, (unet, vae, text))),
+        vae=Vae(network=vae, device=placement.device, lock=placement.lock),
+        size=sum(weight_bytes(network) for network in (unet, vae, text)),
     )
-
-
-def _made(kind: type[_Made], config: dict[str, object]) -> _Made:
-    """Make a network from a configuration as diffusers writes it, which may hold more than the class takes."""
-    taken = inspect.signature(kind.__init__).parameters
-    return kind(**{name: value for name, value in config.items() if name in taken})
 
 
 def _fill(network: nn.Module, path: Path, placement: Placement, dtype: torch.dtype) -> None:

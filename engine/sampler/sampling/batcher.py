@@ -90,7 +90,7 @@ class Batcher:
             run.abandoned.set()
 
     def close(self) -> None:
-        """Stop the thread after the pass it is in; tasks that still run raise InterruptedPrompt. May be called twice."""
+        """Stop the thread after the pass it is in; what still runs raises InterruptedPrompt. May be called twice."""
         with self._gate:
             self._closing.set()
             self._inbox.put(None)

@@ -64,7 +64,7 @@ def euler_ancestral(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sa
 
 
 def dpmpp_2m(x: Tensor, sigmas: Tensor) -> Sampling:
-    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095): a multistep in ln σ that reuses the previous denoised latent."""
+    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095): steps in ln σ that reuse the previous denoised latent."""
     previous: tuple[Tensor, Tensor] | None = None  # the step before: its denoised latent and its size in ln σ
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)

@@ -33,7 +33,7 @@ class Denoiser(Protocol):
         """Where it runs."""
 
     def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width], all float32."""
+        """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width]; float32."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +101,7 @@ class Trajectory:
         x = self._kind.start(self._latent, self._noise, sigmas[0])
         surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=self._latest_unconditional)
         self._sampling = self._spec.run(x, sigmas, surroundings)
-        self._resume(lambda sampling: next(sampling))
+        self._resume(next)
 
     def rows(self) -> Rows:
         """Give the pending evaluation's network inputs."""
@@ -137,7 +137,7 @@ class Trajectory:
         x = pending.x
         if self._inpainting is not None:
             x = self._inpainting.before(x, pending.sigma, self._kind)
-        parts = [self._kind.denoised(x, pending.sigma, part) for part in output.float().split(x.shape[0])]
+        parts = [self._kind.denoised(x, pending.sigma, part) for part in torch.split(output.float(), x.shape[0])]
         denoised = parts[0]
         if self._negative_used:
             self._unconditional = parts[1]

@@ -1,0 +1,64 @@
+"""What a platform must be able to do, and what it is limited to. A platform is a folder that implements this."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from bot.replies import Reply
+from engine.model import Identity, Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """A platform's limits, as data; nobody asks which platform it is."""
+
+    progress_interval: float  # seconds between progress edits in one chat; results do not wait for it
+    preview_interval: float  # seconds between previews; infinity where none are shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Something that somebody typed, clicked or sent, in no platform's words."""
+
+    name: str  # as in the catalog
+    identity: Identity
+    place: Place
+    key: str  # unique per event of the platform: a redelivered event has the same
+    line: str | tuple[str, ...] = ""  # what follows the command: as typed, or as a shell has split it
+    images: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # by slot
+    community: str = ""  # guild or chat id; empty in direct messages
+    community_name: str = ""
+    confirmed: bool = False  # the person has seen what it makes and costs
+
+
+Handle: TypeAlias = Callable[[Command], Awaitable[Reply]]
+
+
+class Adapter(Protocol):
+    """A platform."""
+
+    @property
+    def platform(self) -> str:
+        """Its name, as in Identity and Place."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the delivery keeps to."""
+
+    async def start(self, handle: Handle) -> None:
+        """Begin to receive: each event becomes a Command, and its Reply is shown to whoever caused it.
+
+        Called once by the service; returns when events flow.
+        """
+
+    async def stop(self) -> None:
+        """Stop receiving; called once, before the database closes."""
+
+    async def post(self, place: Place, reply: Reply, nonce: str) -> str:
+        """Post the one message of a job and give its id; the same nonce again does not post twice, where that is known.
+
+        Called by the delivery. Raises DeliveryError.
+        """
+
+    async def edit(self, place: Place, message_id: str, reply: Reply) -> None:
+        """Make the message show this instead; twice is harmless. Called by the delivery. Raises DeliveryError."""

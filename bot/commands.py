@@ -1,0 +1,151 @@
+"""A command becomes studio calls and a Reply: the same on every platform."""
+
+import structlog
+
+from bot.adapter import Command
+from bot.catalog import COMMANDS, FLAGS, find_command, flags_for
+from bot.grammar import ParsedLine, expand, expand_words, parse, parse_words, template_of
+from bot.replies import (
+    Reply,
+    Tone,
+    accepted_reply,
+    error_reply,
+    help_reply,
+    info_reply,
+    job_reply,
+    jobs_reply,
+    list_reply,
+    quote_reply,
+    templates_reply,
+    text,
+)
+from bot.requests import RequestResolver
+from engine.board import Board
+from engine.errors import AtelierError, Refusal, TooManyJobs, UnknownJob
+from engine.model import Actor, Job, Request
+from engine.ports import Clock
+from engine.studio import Studio
+
+log = structlog.get_logger(__name__)
+
+ASK_ABOVE = 3  # jobs of one line that are made without asking
+READY_WAIT = 30.0  # seconds that a first endpoint may take to answer before a request is refused
+
+
+class Commands:
+    """All commands of the catalog."""
+
+    def __init__(self, *, studio: Studio, board: Board, clock: Clock, resolver: RequestResolver, max_jobs: int) -> None:
+        """`max_jobs` is the most that one line may make by `{a, b}` and `--repeat`."""
+        self._studio = studio
+        self._board = board
+        self._clock = clock
+        self._resolver = resolver
+        self._max_jobs = max_jobs
+
+    async def handle(self, command: Command) -> Reply:
+        """Answer a command; whatever goes wrong becomes a reply too."""
+        try:
+            actor = await self._studio.actor(
+                command.identity,
+                locale=command.place.locale,
+                community=command.community,
+                community_name=command.community_name,
+            )
+            return await self._answer(actor, command)
+        except AtelierError as error:
+            log.info("refused", command=command.name, error=error.code)
+            return error_reply(error)
+        except Exception:
+            log.exception("command_broke", command=command.name)
+            return error_reply(AtelierError())
+
+    async def _answer(self, actor: Actor, command: Command) -> Reply:
+        name = find_command(command.name).name
+        match name:
+            case "imagine" | "img2img":
+                return await self._imagine(actor, command, with_image=name == "img2img" or bool(command.images))
+            case "cancel":
+                return await self._cancel(actor, command)
+            case "show":
+                view = await self._studio.show(actor, _first_word(command))
+                return job_reply(view, self._board.progress(view.job.id))
+            case "queue":
+                return jobs_reply("queue", await self._studio.jobs(actor, active=True))
+            case "history":
+                return jobs_reply("history", await self._studio.jobs(actor))
+            case "info":
+                active = await self._studio.jobs(actor, active=True)
+                return info_reply(await self._studio.balance(actor), active, now=self._clock.now())
+            case "models":
+                await self._studio.until_ready(READY_WAIT)
+                return list_reply("models", self._studio.choices("CheckpointLoaderSimple", "ckpt_name"))
+            case "templates":
+                return templates_reply(self._studio.library.all())
+            case _:
+                return help_reply(COMMANDS, FLAGS)
+
+    async def _imagine(self, actor: Actor, command: Command, *, with_image: bool) -> Reply:
+        await self._studio.until_ready(READY_WAIT)
+        lines = self._lines(command, with_image=with_image)
+        images = {slot: await self._studio.keep_image(actor, data, name=slot) for slot, data in command.images.items()}
+        requests = [
+            await self._resolver.resolve(
+                actor,
+                line,
+                self._resolver.template(line.template, with_image=with_image),
+                images,
+                place=command.place,
+                key=command.key if number == 0 else f"{command.key}:{number}",
+            )
+            for number, line in enumerate(lines)
+        ]
+        if any(line.dry for line in lines):
+            return quote_reply(await self._studio.estimate(actor, requests), ask=False)
+        if len(requests) > ASK_ABOVE and not command.confirmed:
+            return quote_reply(await self._studio.estimate(actor, requests), ask=True)
+        return await self._submit(actor, requests)
+
+    def _lines(self, command: Command, *, with_image: bool) -> list[ParsedLine]:
+        """Read what was typed: one line for each job, by `{a, b}` and `--repeat`."""
+        typed = command.line
+        texts = expand(typed, self._max_jobs) if isinstance(typed, str) else expand_words(typed, self._max_jobs)
+        lines: list[ParsedLine] = []
+        for words in texts:
+            template = self._resolver.template(template_of(words), with_image=with_image)
+            flags = flags_for(template.slots.values())
+            line = parse(words, flags) if isinstance(words, str) else parse_words(words, flags)
+            lines.append(line)
+            again = ParsedLine(**{**vars(line), "options": {k: v for k, v in line.options.items() if k != "seed"}})
+            lines += [again] * ((line.repeat or 1) - 1)
+        if len(lines) > self._max_jobs:
+            raise TooManyJobs(count=len(lines), limit=self._max_jobs)
+        return lines
+
+    async def _submit(self, actor: Actor, requests: list[Request]) -> Reply:
+        """Submit one after the other; what was accepted before a refusal stays, and both are said."""
+        jobs: list[Job] = []
+        for request in requests:
+            try:
+                jobs.append(await self._studio.submit(actor, request))
+            except Refusal as refusal:
+                if not jobs:
+                    raise
+                return accepted_reply(jobs, refused=refusal)
+        return accepted_reply(jobs)
+
+    async def _cancel(self, actor: Actor, command: Command) -> Reply:
+        """Cancel the job that is named, or the newest one that still runs."""
+        job_id = _first_word(command)
+        if not job_id:
+            active = await self._studio.jobs(actor, active=True, limit=1)
+            if not active:
+                raise UnknownJob(value="")
+            job_id = active[0].job.id
+        job = await self._studio.cancel(actor, job_id)
+        return Reply(lines=(text("cancelled", job=job.id),), tone=Tone.INFO, private=True)
+
+
+def _first_word(command: Command) -> str:
+    words = command.line.split() if isinstance(command.line, str) else command.line
+    return words[0] if words else ""

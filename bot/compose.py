@@ -1,0 +1,229 @@
+"""The only place where the bot's objects are built and wired, and where it reads the environment."""
+
+import getpass
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from bot.adapter import Adapter
+from bot.commands import Commands
+from bot.console.adapter import PLATFORM, ConsoleAdapter
+from bot.delivery import DeliveryService
+from bot.door import Door
+from bot.metrics import Metrics
+from bot.requests import Defaults, RequestResolver
+from bot.service import Service
+from bot.texts import Texts
+from config.settings import EndpointSettings, Settings, config_dir, load_settings
+from engine.board import Board
+from engine.clock import SystemClock
+from engine.dispatcher import Dispatcher
+from engine.endpoints.comfyui.endpoint import ComfyEndpoint
+from engine.endpoints.local.child import SamplerChild
+from engine.endpoints.local.endpoint import LocalEndpoint
+from engine.endpoints.pool import Pool, PooledEndpoint
+from engine.errors import StartError, StorageError
+from engine.images import ImageLimits
+from engine.model import Identity
+from engine.pace import Pace
+from engine.ports import Books
+from engine.studio import Access, Studio
+from engine.workflows.library import Library
+from engine.workflows.lint import missing
+from storage.blobs import FileBlobs
+from storage.books import open_books
+from storage.database import Database
+from storage.policy import Policy
+
+log = structlog.get_logger(__name__)
+
+
+def settings_of_this_process(path: Path | None) -> Settings:
+    """Read the settings as the environment and the file say. Raises SettingsError."""
+    return load_settings(path, os.environ)
+
+
+def workflow_folders(settings: Settings) -> tuple[Path, ...]:
+    """Where templates are: the built-in ones, then the community's own."""
+    own = (settings.workflows_dir,) if settings.workflows_dir else ()
+    return (config_dir() / "workflows", *own)
+
+
+def load_texts() -> Texts:
+    """What people read, in every language."""
+    return Texts.load(config_dir() / "locales")
+
+
+def console_identity() -> Identity:
+    """Whoever runs this process."""
+    try:
+        name = getpass.getuser()
+    except OSError:  # a container's user without a name
+        name = f"user-{os.getuid()}"
+    return Identity(platform=PLATFORM, id=str(os.getuid()), name=name)
+
+
+def sampler_command(arguments: list[str]) -> list[str]:
+    """The command line of our sampler, which is a program of its own."""
+    return [sys.executable, "-m", "engine.sampler", *arguments]
+
+
+def build_endpoint(settings: Settings, endpoint: EndpointSettings) -> PooledEndpoint:
+    """Make an endpoint of its kind. Raises StartError for a kind that this version does not serve."""
+    key = settings.endpoint_keys.get(endpoint.name)
+    match endpoint.kind:
+        case "local":
+            return LocalEndpoint(
+                name=endpoint.name,
+                child=build_child(settings),
+                weight=endpoint.weight,
+                slots=endpoint.slots or settings.sampler.max_batch,
+                timeout=settings.tasks.timeout,
+            )
+        case "comfyui":
+            return ComfyEndpoint(
+                name=endpoint.name,
+                url=str(endpoint.url),
+                key=key.get_secret_value() if key else None,
+                weight=endpoint.weight,
+                slots=endpoint.slots or 2,
+                timeout=settings.tasks.timeout,
+            )
+        case other:
+            raise StartError(f"endpoint {endpoint.name}: kind {other} is not served by this version; use comfyui")
+
+
+def build_child(settings: Settings) -> SamplerChild:
+    """Our sampler as a child process on a free loopback port, its files below `data_dir`, and none of our secrets."""
+    arguments = ["--listen", "127.0.0.1", "--port", "0", "--exit-with-parent"]
+    folder = settings.data_dir.absolute() / "sampler"
+    arguments += ["--device", settings.sampler.device, "--max-batch", str(settings.sampler.max_batch)]
+    for kind in ("input", "output", "temp"):
+        arguments += [f"--{kind}-directory", str(folder / kind)]
+    if settings.sampler.models_dir:
+        arguments += ["--models-dir", str(settings.sampler.models_dir.absolute())]
+    return SamplerChild(
+        command=sampler_command(arguments),
+        environment={name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},
+        start_timeout=settings.sampler.start_timeout,
+    )
+
+
+def build_pool(settings: Settings) -> Pool:
+    """All configured endpoints, not yet started."""
+    return Pool([build_endpoint(settings, endpoint) for endpoint in settings.endpoints], missing=missing)
+
+
+def unserved_platforms(settings: Settings) -> tuple[str, ...]:
+    """Platforms that have a token but no adapter in this version."""
+    tokens: Mapping[str, object] = {"discord": settings.discord.token, "telegram": settings.telegram.token}
+    return tuple(name for name, token in tokens.items() if token is not None)
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, alone: bool = False) -> AsyncIterator[Service]:
+    """Open database, endpoints and adapters, and run until the block ends; everything is closed in reverse order.
+
+    `alone`: for one console command; it serves only the jobs of its own terminal, listens on a free port and leaves no
+    notice. Raises StartError, StorageError, or TemplateError.
+    """
+    clock, board, pace = SystemClock(), Board(), Pace()
+    texts, library = load_texts(), Library.load(workflow_folders(settings))
+    async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = await Database.open(settings.database_path)
+        stack.push_async_callback(database.close)
+        books = open_books(database, clock, build_policy(settings))
+        blobs = FileBlobs(settings.data_dir / "blobs")
+        pool = build_pool(settings)
+        await pool.start()
+        stack.push_async_callback(pool.close)
+        own_jobs: set[str] | None = set() if alone else None
+        dispatcher = Dispatcher(
+            books=books,
+            blobs=blobs,
+            pool=pool,
+            board=board,
+            clock=clock,
+            pace=pace,
+            max_tries=settings.tasks.max_tries,
+            only_jobs=own_jobs,
+        )
+        studio = Studio(
+            books=books,
+            blobs=blobs,
+            library=library,
+            pool=pool,
+            board=board,
+            pace=pace,
+            dispatch=dispatcher,
+            access=Access(
+                operators=frozenset(settings.operators),
+                open=settings.access == "open",
+                allowed=frozenset(settings.allowlist),
+            ),
+            image_limits=ImageLimits(
+                max_bytes=settings.inputs.max_bytes,
+                max_pixels=settings.inputs.max_pixels,
+                max_side=settings.inputs.max_side,
+            ),
+        )
+        console = ConsoleAdapter(texts=texts, blobs=blobs, identity=console_identity(), locale=settings.locale)
+        adapters: list[Adapter] = [console]
+        door = Door(
+            host="127.0.0.1" if alone else settings.http.host,
+            port=0 if alone else settings.http.port,
+            console=console.route,
+            ready=lambda: readiness(books, pool),
+            metrics=Metrics(books=books, pool=pool, dispatcher=dispatcher).read,
+        )
+        notice = await door.open()
+        stack.push_async_callback(door.close)
+        service = Service(
+            commands=Commands(
+                studio=studio,
+                board=board,
+                clock=clock,
+                resolver=RequestResolver(studio, build_defaults(settings)),
+                max_jobs=settings.quota.max_jobs_per_request,
+            ),
+            dispatcher=dispatcher,
+            delivery=DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=adapters),
+            adapters=adapters,
+            own_jobs=own_jobs,
+            notice=notice,
+        )
+        for platform in unserved_platforms(settings):
+            log.warning("platform_not_served", platform=platform)
+        async with service.running():
+            if not alone:
+                door.announce(notice, settings.data_dir)
+            yield service
+
+
+def build_defaults(settings: Settings) -> Defaults:
+    """What a request means that does not say."""
+    return Defaults(template=settings.defaults.template, image_template="img2img", model=settings.defaults.model)
+
+
+def build_policy(settings: Settings) -> Policy:
+    """What the books enforce."""
+    return Policy(
+        grant=settings.quota.grant * 1000,
+        period_seconds=settings.quota.period_hours * 3600,
+        max_queued_jobs=settings.quota.max_queued_jobs,
+    )
+
+
+async def readiness(books: Books, pool: Pool) -> dict[str, bool]:
+    """Whether each part can do its work now."""
+    try:
+        await books.backlog()
+    except StorageError as error:
+        log.error("database_not_ready", error=error.code, detail=error.detail)
+        return {"database": False, "endpoints": bool(pool.ready)}
+    return {"database": True, "endpoints": bool(pool.ready)}

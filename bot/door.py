@@ -1,0 +1,116 @@
+"""The service's own HTTP door: health, metrics, and the console's way in."""
+
+import json
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from engine.errors import PortInUse
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Readiness = Callable[[], Awaitable[dict[str, bool]]]
+
+NOTICE = "service.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """How a terminal finds the running service; in `data_dir`, readable by the service's own user alone."""
+
+    url: str
+    key: str
+    pid: int
+
+    @classmethod
+    def read(cls, data_dir: Path) -> "Notice | None":
+        """The notice of the service that runs, or of one that was killed; None if there is none."""
+        try:
+            return cls(**json.loads((data_dir / NOTICE).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+class Door:
+    """Listens on one address; `key` opens what only the machine's owner may use."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        console: Handler,
+        ready: Readiness,
+        metrics: Callable[[], Awaitable[CollectorRegistry]],
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._key = secrets.token_urlsafe(32)
+        self._console = console
+        self._ready = ready
+        self._read_metrics = metrics
+        self._runner: web.AppRunner | None = None
+        self._left: Path | None = None
+
+    async def open(self) -> Notice:
+        """Listen; gives what a terminal needs to come in. Raises PortInUse."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/console", self._console_guarded)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise PortInUse(str(error), host=self._host, port=self._port, setting="http.port") from None
+        port = self._runner.addresses[0][1]
+        return Notice(url=f"http://{self._host}:{port}", key=self._key, pid=os.getpid())
+
+    def announce(self, notice: Notice, data_dir: Path) -> None:
+        """Leave the notice where terminals look for it, until `close`."""
+        self._left = data_dir / NOTICE
+        _write_private(self._left, json.dumps(asdict(notice)))
+
+    async def close(self) -> None:
+        """Take the notice away and stop listening."""
+        if self._left is not None:
+            self._left.unlink(missing_ok=True)
+            self._left = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        parts = await self._ready()
+        return web.json_response(parts, status=200 if all(parts.values()) else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        registry = await self._read_metrics()
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _console_guarded(self, request: web.Request) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "")
+        if not secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
+            raise web.HTTPUnauthorized
+        return await self._console(request)
+
+
+def _write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner can read, from its first byte on."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    temporary.replace(path)

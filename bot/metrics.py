@@ -1,0 +1,39 @@
+"""What Prometheus reads; counted at the moment it asks, from the books and the pool."""
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from engine.dispatcher import Dispatcher
+from engine.endpoints.pool import Pool
+from engine.model import JobStatus
+from engine.ports import Books
+
+
+class Metrics:
+    """The service's gauges, in a registry of their own."""
+
+    def __init__(self, *, books: Books, pool: Pool, dispatcher: Dispatcher) -> None:
+        self._books = books
+        self._pool = pool
+        self._dispatcher = dispatcher
+        self._registry = CollectorRegistry()
+        self._jobs = Gauge("atelier_jobs", "Jobs by status.", ["status"], registry=self._registry)
+        self._backlog = Gauge(
+            "atelier_backlog_gpu_seconds",
+            "Quoted cost of what waits or runs, in reference GPU-seconds.",
+            registry=self._registry,
+        )
+        self._running = Gauge("atelier_attempts_running", "Attempts on endpoints now.", registry=self._registry)
+        self._endpoints = Gauge(
+            "atelier_endpoint_ready", "1 if the endpoint answers.", ["endpoint"], registry=self._registry
+        )
+
+    async def read(self) -> CollectorRegistry:
+        """Read everything anew, and give the registry."""
+        counts = await self._books.counts()
+        for status in JobStatus:
+            self._jobs.labels(status=status).set(counts.get(status, 0))
+        self._backlog.set(await self._books.backlog() / 1000)
+        self._running.set(self._dispatcher.running)
+        for endpoint in self._pool.endpoints:
+            self._endpoints.labels(endpoint=endpoint.name).set(1 if endpoint.ready else 0)
+        return self._registry

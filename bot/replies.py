@@ -1,0 +1,271 @@
+"""Replies as data: text keys with their fields, progress, pictures, buttons; no platform and no language in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.catalog import Command, Flags
+from engine.errors import AtelierError, Field, Refusal, UserError
+from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Quote, TaskStatus
+from engine.pricing import credits
+from engine.workflows.template import Template
+
+
+class Tone(StrEnum):
+    """What kind of answer it is: adapters colour by it, the console's exit code follows from it."""
+
+    INFO = "info"
+    WORKING = "working"
+    ASK = "ask"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    BAD_INPUT = "bad-input"
+    REFUSED = "refused"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more comes after it."""
+        return self not in (Tone.WORKING, Tone.ASK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A Fluent message and its variables."""
+
+    key: str
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+
+def text(key: str, /, **fields: Field) -> Text:
+    """Name a Fluent message with its variables."""
+    return Text(key=key, fields=fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """A progress bar: `done` of `total` steps over all pictures of the job."""
+
+    stage: str  # "queued", "loading", "sampling", "saving"
+    done: int = 0
+    total: int = 0
+    eta: float | None = None  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Button:
+    """Something to press; platforms carry `action:job:index`."""
+
+    action: str
+    job_id: str
+    index: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One message, or what it is edited into."""
+
+    lines: tuple[Text, ...]
+    tone: Tone = Tone.INFO
+    private: bool = False  # for the person alone
+    job_id: str = ""  # the job whose one message this is
+    jobs: tuple[str, ...] = ()  # on the answer to a command: the jobs that it made
+    meter: Meter | None = None
+    preview: bytes | None = field(default=None, repr=False, compare=False)
+    pictures: tuple[Picture, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    spoiler: bool = False
+
+
+def error_reply(error: AtelierError) -> Reply:
+    """Say what is wrong and what would be right, to that person alone."""
+    match error:
+        case UserError():
+            tone = Tone.BAD_INPUT
+        case Refusal():
+            tone = Tone.REFUSED
+        case _:
+            tone = Tone.FAILED
+    return Reply(lines=(Text(key=f"error-{error.code}", fields=error.fields),), tone=tone, private=True)
+
+
+def quote_reply(quote: Quote, *, ask: bool) -> Reply:
+    """Say what it would cost and how long it would wait; `ask` whether to go on."""
+    lines = [
+        text(
+            "quote",
+            jobs=quote.jobs,
+            pictures=quote.tasks,
+            credits=credits(quote.cost),
+            seconds=_whole(quote.eta),
+        ),
+    ]
+    if ask:
+        lines.append(text("quote-ask"))
+    return Reply(lines=tuple(lines), tone=Tone.ASK if ask else Tone.INFO, private=True)
+
+
+def job_reply(view: JobView, progress: Mapping[str, Progress]) -> Reply:
+    """The one message of a job, as it is now."""
+    match view.job.status:
+        case JobStatus.DONE | JobStatus.FAILED | JobStatus.CANCELLED | JobStatus.DELIVERING:
+            return _result(view)
+        case JobStatus.REFUSED | JobStatus.EXPIRED:
+            return Reply(lines=(text("job-failed", reason=view.job.reason),), tone=Tone.FAILED, job_id=view.job.id)
+        case _:
+            return _working(view, progress)
+
+
+def _working(view: JobView, progress: Mapping[str, Progress]) -> Reply:
+    job, meter = view.job, _meter(view, progress)
+    match meter.stage:
+        case "queued":
+            line = text("job-queued", position=view.position, length=view.queue_length, seconds=_whole(view.eta))
+        case "loading":
+            line = text("job-loading")
+        case "saving":
+            line = text("job-uploading")
+        case _:
+            percent = round(100 * meter.done / meter.total) if meter.total else 0
+            line = text("job-running", percent=percent, bar=_bar(percent), step=meter.done, steps=meter.total)
+    previews = [step.preview for step in progress.values() if step.preview]
+    return Reply(
+        lines=(line,),
+        tone=Tone.WORKING,
+        job_id=job.id,
+        meter=meter,
+        preview=previews[-1] if previews else None,
+        buttons=(Button(action="cancel", job_id=job.id),),
+        spoiler=job.spoiler,
+    )
+
+
+def _meter(view: JobView, progress: Mapping[str, Progress]) -> Meter:
+    steps = [progress[task.id] for task in view.tasks if task.id in progress]
+    if not steps and not any(task.status is TaskStatus.DONE for task in view.tasks):
+        return Meter(stage="queued", eta=view.eta)
+    each = max([step.steps for step in steps], default=0) or int(view.job.options.get("steps", 0)) or 1
+    finished = sum(task.status is TaskStatus.DONE for task in view.tasks)
+    done = finished * each + sum(min(step.step, each) for step in steps)
+    total = each * len(view.tasks)
+    sampling = any(step.stage == "sampling" for step in steps)
+    stage = "sampling" if sampling or not steps else steps[-1].stage
+    return Meter(stage=stage, done=done, total=total, eta=view.eta)
+
+
+def _bar(percent: int, width: int = 6) -> str:
+    full = round(width * percent / 100)
+    return "▓" * full + "░" * (width - full)
+
+
+def _result(view: JobView) -> Reply:
+    job = view.job
+    pictures = view.pictures
+    if pictures:
+        lines = [
+            text(
+                "job-result",
+                prompt=job.text,
+                owner=job.place.owner,
+                seconds=round((job.finished_at or job.created_at) - (job.started_at or job.created_at), 1),
+                endpoint=", ".join(sorted({task.endpoint for task in view.tasks if task.endpoint})),
+                credits=credits(job.charged),
+                job=job.id,
+            ),
+        ]
+        missing = [task for task in view.tasks if not task.pictures]
+        if missing:
+            lines += [text("job-partly", missing=len(missing), count=len(view.tasks)), _why(view)]
+        tone = Tone.DONE
+    elif job.status is JobStatus.CANCELLED or job.reason.startswith("cancelled"):
+        lines, tone = [text("job-cancelled", job=job.id)], Tone.CANCELLED
+    else:
+        lines, tone = [text("job-failed", job=job.id), _why(view)], Tone.FAILED
+    return Reply(lines=tuple(lines), tone=tone, job_id=job.id, pictures=pictures, spoiler=job.spoiler)
+
+
+def _why(view: JobView) -> Text:
+    """The error that ended a task, in plain words; what only logs know stays out of it."""
+    failed = next(task for task in view.tasks if task.error)
+    return text(f"error-{failed.error}", endpoint=failed.endpoint, node="", reason="")
+
+
+def _whole(seconds: float | None) -> int:
+    """Seconds for people: whole, at least 1; -1 for unknown (Fluent has no null)."""
+    return -1 if seconds is None else max(1, round(seconds))
+
+
+def accepted_reply(jobs: Sequence[Job], refused: Refusal | None = None) -> Reply:
+    """Say what was queued, and what was not."""
+    lines = [
+        text(
+            "accepted",
+            jobs=len(jobs),
+            pictures=sum(job.count for job in jobs),
+            credits=credits(sum(job.quote for job in jobs)),
+        ),
+    ]
+    if refused is not None:
+        lines.append(Text(key=f"error-{refused.code}", fields=refused.fields))
+    return Reply(lines=tuple(lines), tone=Tone.WORKING, private=True, jobs=tuple(job.id for job in jobs))
+
+
+def jobs_reply(title: str, views: Sequence[JobView]) -> Reply:
+    """The person's jobs: `title` is "queue" (those that wait or run) or "history"."""
+    if not views:
+        return Reply(lines=(text(f"{title}-empty"),), private=True)
+    lines = [
+        text(
+            "job-line",
+            job=view.job.id,
+            status=str(view.job.status),
+            position=view.position,
+            seconds=_whole(view.eta),
+            prompt=view.job.text,
+        )
+        for view in views
+    ]
+    return Reply(lines=(text(f"{title}-title", count=len(views)), *lines), private=True)
+
+
+def info_reply(balance: Balance, active: Sequence[JobView], *, now: float) -> Reply:
+    """What the person has left, when it resets, and what of theirs is under way."""
+    line = text(
+        "info",
+        available=credits(balance.available),
+        held=credits(balance.held),
+        grant=credits(balance.grant),
+        hours=max(0, round((balance.resets_at - now) / 3600)),
+        queued=sum(view.job.status is JobStatus.QUEUED for view in active),
+        running=sum(view.job.status is JobStatus.RUNNING for view in active),
+    )
+    return Reply(lines=(line,), private=True)
+
+
+def list_reply(title: str, names: Sequence[str]) -> Reply:
+    """Names under a title; `title`-empty where there are none."""
+    if not names:
+        return Reply(lines=(text(f"{title}-empty"),), private=True)
+    return Reply(
+        lines=(text(f"{title}-title", count=len(names)), *(text("name-line", name=n) for n in names)), private=True
+    )
+
+
+def templates_reply(templates: Sequence[Template]) -> Reply:
+    """The templates, each with what it takes."""
+    lines = [
+        text("template-line", name=template.name, title=template.title, slots=", ".join(template.slots))
+        for template in templates
+    ]
+    return Reply(lines=(text("templates-title", count=len(lines)), *lines), private=True)
+
+
+def help_reply(commands: Sequence[Command], flags: Flags) -> Reply:
+    """Every command and every flag, a line each."""
+    lines = [
+        text("help-title"),
+        *(text(command.key) for command in commands),
+        text("help-flags"),
+        *(text(f"flag-{flag.name}") for flag in flags),
+    ]
+    return Reply(lines=tuple(lines), private=True)

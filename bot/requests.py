@@ -1,0 +1,126 @@
+"""A line that somebody typed becomes a Request: defaults resolved, names found, sizes worked out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.grammar import ParsedLine, render
+from engine.errors import UnknownChoice, UnsupportedOption
+from engine.images import KeptImage
+from engine.model import Actor, Lane, OptionValue, Place, Request
+from engine.studio import Studio
+from engine.workflows.nearest import nearest
+from engine.workflows.sizes import WIDEST, size_for
+from engine.workflows.slots import Slot, SlotType
+from engine.workflows.template import Template
+
+BUILT_IN_MODEL = "atelier-tiny.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a request means that does not say."""
+
+    template: str
+    image_template: str  # where a picture came along
+    model: str  # empty: the first real checkpoint, or else the built-in one
+
+
+class RequestResolver:
+    """Resolves lines against what the studio has now."""
+
+    def __init__(self, studio: Studio, defaults: Defaults) -> None:
+        self._studio = studio
+        self._defaults = defaults
+
+    def template(self, named: str, *, with_image: bool) -> Template:
+        """The template that a line means. Raises UnknownTemplate."""
+        default = self._defaults.image_template if with_image else self._defaults.template
+        return self._studio.library.get(named or default)
+
+    async def resolve(
+        self,
+        actor: Actor,
+        line: ParsedLine,
+        template: Template,
+        images: Mapping[str, KeptImage],
+        *,
+        place: Place,
+        key: str,
+    ) -> Request:
+        """Make the request. Raises UserError: what the template cannot do, or no endpoint has, is said, not dropped."""
+        options = dict(line.options)
+        if "prompt" in template.slots:
+            options["prompt"] = line.prompt
+        for name, image in images.items():
+            self._require_slot(template, name, flag=name)
+            options[name] = image.blob
+        for slot in template.slots.values():
+            value = self._choice(template, slot, options.get(slot.name))
+            if value is not None:
+                options[slot.name] = value
+        options |= await self._size(line, template, options, images)
+        return Request(
+            request_key=key,
+            template=template.name,
+            options=options,
+            count=line.count or 1,
+            lane=line.lane or Lane.FAST,
+            place=place,
+            text=render(line),
+            private=line.private,
+            spoiler=line.spoiler,
+        )
+
+    def _require_slot(self, template: Template, name: str, *, flag: str) -> None:
+        if name not in template.slots:
+            raise UnsupportedOption(flag=flag, template=template.name, options=", ".join(sorted(template.slots)))
+
+    def _choice(self, template: Template, slot: Slot, given: OptionValue | None) -> OptionValue | None:
+        """The value of a slot that chooses from the endpoints' lists, in the list's own spelling."""
+        if slot.type not in (SlotType.MODEL, SlotType.CHOICE) or slot.choices:
+            return given
+        offered = self._studio.choices(template.node(slot.node).class_type, slot.input)
+        if slot.name == "model" and given is None:
+            given = self._defaults.model or _first_real(offered)
+        if given is None or not offered:  # nothing is known of any endpoint yet
+            return given
+        found = find_name(str(given), offered)
+        if found is None:
+            raise UnknownChoice(flag=slot.name, value=str(given)[:64], nearest=nearest(str(given), offered))
+        return found
+
+    async def _size(
+        self,
+        line: ParsedLine,
+        template: Template,
+        options: Mapping[str, OptionValue],
+        images: Mapping[str, KeptImage],
+    ) -> dict[str, OptionValue]:
+        if not {"width", "height"} <= template.slots.keys():
+            if line.aspect or line.size:
+                self._require_slot(template, "width", flag="ar" if line.aspect else "size")
+            return {}
+        native = await self._studio.native_size(str(options.get("model", "")))
+        aspect = line.aspect
+        if aspect is None and line.size is None and "image" in images:
+            aspect = images["image"].aspect_within(WIDEST)
+        width, height = size_for(native=native, aspect=aspect, exact=line.size)
+        return {"width": width, "height": height}
+
+
+def find_name(typed: str, offered: tuple[str, ...]) -> str | None:
+    """Find what was typed among names: exactly, or alone in ignoring case, folders and the file's ending."""
+    if typed in offered:
+        return typed
+    wanted = _stem(typed)
+    alike = [name for name in offered if _stem(name) == wanted]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].removesuffix(".safetensors").casefold()
+
+
+def _first_real(checkpoints: tuple[str, ...]) -> str | None:
+    real = [name for name in checkpoints if name != BUILT_IN_MODEL]
+    return next(iter(real or checkpoints), None)

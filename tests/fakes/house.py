@@ -1,0 +1,162 @@
+"""A whole bot in one process: the real rooms, a real database, and fakes only at the two ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.adapter import Command
+from bot.commands import Commands
+from bot.delivery import DeliveryService
+from bot.replies import Reply
+from bot.requests import Defaults, RequestResolver
+from config.settings import config_dir
+from engine.board import Board
+from engine.clock import SystemClock
+from engine.dispatcher import Dispatcher
+from engine.endpoints.pool import Pool
+from engine.images import ImageLimits
+from engine.model import Identity, JobView, Place
+from engine.pace import Pace
+from engine.ports import Books
+from engine.studio import Access, Studio
+from engine.workflows.library import Library
+from engine.workflows.lint import missing
+from storage.blobs import FileBlobs
+from storage.books import open_books
+from storage.database import Database
+from storage.policy import Policy
+from tests.fakes.adapter import FakeAdapter
+from tests.fakes.endpoint import FakeEndpoint
+
+ADA = Identity(platform="fake", id="1", name="Ada")
+BOB = Identity(platform="fake", id="2", name="Bob")
+LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2048 * 2048, max_side=4096)
+PATIENCE = 20.0  # seconds before a wait in a test is a hang
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The parts that tests look at."""
+
+    books: Books
+    database: Database
+    studio: Studio
+    commands: Commands
+    dispatcher: Dispatcher
+    delivery: DeliveryService
+    adapter: FakeAdapter
+    endpoints: Sequence[FakeEndpoint]
+    only_jobs: set[str]
+    asked: list[str]
+
+    async def ask(
+        self, name: str, line: str = "", *, who: Identity = ADA, key: str = "", chat: str = "chat", **more: object
+    ) -> Reply:
+        """Give a command as somebody in a chat."""
+        self.asked.append(line)
+        place = Place(platform="fake", chat=chat, owner=who.name)
+        key = key or f"fake:{len(self.asked)}"
+        return await self.commands.handle(
+            Command(name=name, identity=who, place=place, key=key, line=line, **more),  # type: ignore[arg-type]
+        )
+
+    async def job(self, job_id: str) -> JobView:
+        """A job as it is now."""
+        view = await self.books.job(job_id)
+        assert view is not None
+        return view
+
+    async def ended(self, job_id: str) -> JobView:
+        """Wait until a job has ended, and give it."""
+        await until_async(lambda: self._has_ended(job_id))
+        return await self.job(job_id)
+
+    async def _has_ended(self, job_id: str) -> bool:
+        return (await self.job(job_id)).job.status.ended
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition; a hang is a failure."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def until_async(condition: Callable[[], "asyncio.Future[bool] | object"]) -> None:
+    """Wait for a condition that has to be awaited."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # type: ignore[misc]
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def open_house(
+    folder: Path,
+    *,
+    endpoints: Sequence[FakeEndpoint] | None = None,
+    adapter: FakeAdapter | None = None,
+    policy: Policy | None = None,
+    access: Access | None = None,
+    max_tries: int = 3,
+    running: bool = True,
+    only_jobs: set[str] | None = None,
+) -> AsyncIterator[House]:
+    """Open a bot on a folder; `running` starts dispatcher and delivery. Opening the folder again is a restart."""
+    board, clock, pace = Board(), SystemClock(), Pace()
+    ends = list(endpoints) if endpoints is not None else [FakeEndpoint(slots=8)]
+    platform = adapter or FakeAdapter()
+    database = await Database.open(folder / "atelier.db")
+    books = open_books(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
+    blobs = FileBlobs(folder / "blobs")
+    pool = Pool(ends, missing=missing)
+    await pool.start()
+    dispatcher = Dispatcher(
+        books=books,
+        blobs=blobs,
+        pool=pool,
+        board=board,
+        clock=clock,
+        pace=pace,
+        max_tries=max_tries,
+        only_jobs=only_jobs,
+    )
+    studio = Studio(
+        books=books,
+        blobs=blobs,
+        library=Library.load([config_dir() / "workflows"]),
+        pool=pool,
+        board=board,
+        pace=pace,
+        dispatch=dispatcher,
+        access=access or Access(operators=frozenset(), open=True, allowed=frozenset()),
+        image_limits=LIMITS,
+    )
+    resolver = RequestResolver(studio, Defaults(template="txt2img", image_template="img2img", model=""))
+    commands = Commands(studio=studio, board=board, clock=clock, resolver=resolver, max_jobs=16)
+    delivery = DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=[platform])
+    loops = [asyncio.create_task(dispatcher.run()), asyncio.create_task(delivery.run())] if running else []
+    try:
+        yield House(
+            books=books,
+            database=database,
+            studio=studio,
+            commands=commands,
+            dispatcher=dispatcher,
+            delivery=delivery,
+            adapter=platform,
+            endpoints=ends,
+            only_jobs=set() if only_jobs is None else only_jobs,
+            asked=[],
+        )
+    finally:
+        for loop in loops:
+            loop.cancel()
+        failures = await asyncio.gather(*loops, return_exceptions=True)
+        await pool.close()
+        await database.close()
+        blobs.close()
+        broken = [e for e in failures if isinstance(e, Exception)]
+        if broken:
+            raise broken[0]
