@@ -1,7 +1,6 @@
 """The promises of the Endpoint port, held by the fake, by ComfyUI's protocol as recorded, and by our own sampler."""
 
 import asyncio
-import importlib.util
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from engine.endpoints.comfyui.connection import Pace
 from engine.endpoints.comfyui.endpoint import ComfyEndpoint
@@ -22,6 +22,8 @@ from engine.ids import new_id
 from engine.model import Attempt, AttemptStatus, Graph, GraphInput, Progress
 from tests.fakes.comfyui import FakeComfy, png
 from tests.fakes.endpoint import FakeEndpoint, Hang
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one sampler serves all its tests: torch loads for seconds
 
 FAST = Pace(health=0.2, retry=0.05, retry_limit=0.2, poll=0.1, poll_heard=0.5, patience=1.0)
 STAGES = ["queued", "loading", "sampling", "saving"]
@@ -101,12 +103,14 @@ class Bench:
     slow_graph: Graph = field(default_factory=graph)
 
 
-async def fake_bench(stack: AsyncExitStack, _: Path) -> Bench:
+async def fake_bench(stack: AsyncExitStack, _: object) -> Bench:
     endpoint = FakeEndpoint()
+    await endpoint.start()
+    stack.push_async_callback(endpoint.close)
     return Bench(endpoint=endpoint, make_slow=lambda: endpoint.script.append(Hang()), let_go=endpoint.release)
 
 
-async def comfy_bench(stack: AsyncExitStack, _: Path) -> Bench:
+async def comfy_bench(stack: AsyncExitStack, _: object) -> Bench:
     server = await stack.enter_async_context(FakeComfy(key="secret"))
 
     def make_slow() -> None:
@@ -114,32 +118,50 @@ async def comfy_bench(stack: AsyncExitStack, _: Path) -> Bench:
         server.behaviour.hold_at = 9
 
     endpoint = ComfyEndpoint(name="comfy", url=server.url, key="secret", pace=FAST)
+    await endpoint.start()
+    stack.push_async_callback(endpoint.close)
     return Bench(endpoint=endpoint, make_slow=make_slow, let_go=server.release)
 
 
-async def local_bench(_: AsyncExitStack, folder: Path) -> Bench:
-    if importlib.util.find_spec("engine.sampler.__main__") is None:
-        pytest.skip("this checkout has no sampler")
+async def local_bench(_: AsyncExitStack, sampler: LocalEndpoint | None) -> Bench:
+    assert sampler is not None
+    return Bench(endpoint=sampler, slow_graph=graph(steps=4000))
+
+
+def new_local(folder: Path) -> LocalEndpoint:
+    """Our own sampler, with the built-in model only."""
     folders = [part for kind in ("input", "output", "temp") for part in (f"--{kind}-directory", str(folder / kind))]
     command = [sys.executable, "-m", "engine.sampler", "--listen", "127.0.0.1", "--port", "0", "--exit-with-parent"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ATELIER_")}
     child = SamplerChild(command=[*command, "--device", "cpu", *folders], environment=environment)
-    return Bench(endpoint=LocalEndpoint(child=child, pace=FAST), slow_graph=graph(steps=4000))
+    return LocalEndpoint(child=child, pace=FAST)
 
 
-MAKERS: dict[str, Callable[[AsyncExitStack, Path], Awaitable[Bench]]] = {
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def samplers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[LocalEndpoint]]:
+    """The samplers started so far; the last one may be shared, unless a test has closed it."""
+    started: list[LocalEndpoint] = []
+    yield started
+    for endpoint in started:
+        await endpoint.close()
+
+
+MAKERS: dict[str, Callable[[AsyncExitStack, LocalEndpoint | None], Awaitable[Bench]]] = {
     "fake": fake_bench,
     "comfyui": comfy_bench,
     "local": local_bench,
 }
 
 
-@pytest.fixture(params=list(MAKERS))
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+@pytest_asyncio.fixture(params=list(MAKERS), loop_scope="module")
+async def bench(
+    request: pytest.FixtureRequest, samplers: list[LocalEndpoint], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Bench]:
+    if request.param == "local" and not any(endpoint.ready for endpoint in samplers[-1:]):
+        samplers.append(new_local(tmp_path_factory.mktemp("sampler")))
+        await samplers[-1].start()
     async with AsyncExitStack() as stack:
-        made = await MAKERS[request.param](stack, tmp_path)
-        await made.endpoint.start()
-        stack.push_async_callback(made.endpoint.close)
+        made = await MAKERS[request.param](stack, samplers[-1] if samplers else None)
         await until(lambda: made.endpoint.ready, made)
         yield made
 
@@ -260,6 +282,17 @@ async def test_tells_what_it_can_run(bench: Bench) -> None:
     assert await bench.endpoint.model_metadata("checkpoints", "no-such-model.safetensors") == {}
 
 
+async def test_a_listener_or_a_reader_that_raises_hurts_nobody_else(bench: Bench) -> None:
+    async def broken_read(name: str) -> bytes:
+        raise OSError("the disk is gone")
+
+    item = GraphInput(node_id="10", input="image", blob="c" * 64, filename="c.png")
+    with pytest.raises(OSError, match="the disk is gone"):
+        await bench.endpoint.run(attempt(img2img(), (item,)), broken_read, deaf)
+    other = replace(attempt(), prompt_id=new_id())
+    assert (await bench.endpoint.run(other, no_blobs, deaf)).files
+
+
 async def test_close_fails_what_runs_and_whatever_comes_after(bench: Bench) -> None:
     bench.make_slow()
     changes: list[bool] = []
@@ -280,14 +313,3 @@ async def test_close_fails_what_runs_and_whatever_comes_after(bench: Bench) -> N
         with pytest.raises(EndpointLost):
             await refused
     await bench.endpoint.interrupt(attempt())
-
-
-async def test_a_listener_or_a_reader_that_raises_hurts_nobody_else(bench: Bench) -> None:
-    async def broken_read(name: str) -> bytes:
-        raise OSError("the disk is gone")
-
-    item = GraphInput(node_id="10", input="image", blob="c" * 64, filename="c.png")
-    with pytest.raises(OSError, match="the disk is gone"):
-        await bench.endpoint.run(attempt(img2img(), (item,)), broken_read, deaf)
-    other = replace(attempt(), prompt_id=new_id())
-    assert (await bench.endpoint.run(other, no_blobs, deaf)).files
