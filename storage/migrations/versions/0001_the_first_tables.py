@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
-        sa.CheckConstraint("scope IN ('person', 'channel', 'community')", name="ck_preference_scope_known"),
+        sa.CheckConstraint("scope IN ('person', 'channel', 'community')", name=op.f("ck_preference_scope_known")),
         sa.PrimaryKeyConstraint("scope", "scope_id", "name", name="pk_preference"),
     )
     op.create_table(
@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("granted_period", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('person', 'community')", name="ck_wallet_kind_known"),
+        sa.CheckConstraint("kind IN ('person', 'community')", name=op.f("ck_wallet_kind_known")),
         sa.PrimaryKeyConstraint("id", name="pk_wallet"),
     )
     op.create_table(
@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("wallet_id", sa.String(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
-        sa.CheckConstraint("weight > 0", name="ck_community_weight_positive"),
+        sa.CheckConstraint("weight > 0", name=op.f("ck_community_weight_positive")),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallet.id"], name="fk_community_wallet_id_wallet"),
         sa.PrimaryKeyConstraint("id", name="pk_community"),
         sa.UniqueConstraint("wallet_id", name="uq_community_wallet_id"),
@@ -122,14 +122,14 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=True),
         sa.Column("finished_at", sa.Double(), nullable=True),
-        sa.CheckConstraint("ending IN ('', 'done', 'failed', 'cancelled')", name="ck_job_ending_known"),
-        sa.CheckConstraint("lane IN ('fast', 'relaxed')", name="ck_job_lane_known"),
+        sa.CheckConstraint("ending IN ('', 'done', 'failed', 'cancelled')", name=op.f("ck_job_ending_known")),
+        sa.CheckConstraint("lane IN ('fast', 'relaxed')", name=op.f("ck_job_lane_known")),
         sa.CheckConstraint(
             "status IN ('held', 'queued', 'running', 'delivering', 'done', 'failed', 'cancelled', "
             "'refused', 'expired')",
-            name="ck_job_status_known",
+            name=op.f("ck_job_status_known"),
         ),
-        sa.CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="ck_job_charge_within_quote"),
+        sa.CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name=op.f("ck_job_charge_within_quote")),
         sa.ForeignKeyConstraint(["community_id"], ["community.id"], name="fk_job_community_id_community"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_job_person_id_person"),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallet.id"], name="fk_job_wallet_id_wallet"),
@@ -151,7 +151,8 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=False),
         sa.CheckConstraint(
-            "status IN ('waiting', 'due', 'sending', 'delivered', 'undeliverable')", name="ck_delivery_status_known"
+            "status IN ('waiting', 'due', 'sending', 'delivered', 'undeliverable')",
+            name=op.f("ck_delivery_status_known"),
         ),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_delivery_job_id_job"),
         sa.PrimaryKeyConstraint("id", name="pk_delivery"),
@@ -170,14 +171,17 @@ def upgrade() -> None:
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.CheckConstraint(
-            "charged_mgs = 0 OR (kind = 'charge' AND charged_mgs > 0)", name="ck_ledger_entry_only_charges_charge"
+            "charged_mgs = 0 OR (kind = 'charge' AND charged_mgs > 0)", name=op.f("ck_ledger_entry_only_charges_charge")
         ),
-        sa.CheckConstraint("kind <> 'hold' OR amount <= 0", name="ck_ledger_entry_hold_takes"),
+        sa.CheckConstraint("kind <> 'hold' OR amount <= 0", name=op.f("ck_ledger_entry_hold_takes")),
         sa.CheckConstraint(
-            "kind IN ('grant', 'hold', 'charge', 'release', 'refund', 'transfer')", name="ck_ledger_entry_kind_known"
+            "kind IN ('grant', 'hold', 'charge', 'release', 'refund', 'transfer')",
+            name=op.f("ck_ledger_entry_kind_known"),
         ),
-        sa.CheckConstraint("kind IN ('grant', 'transfer') OR job_id IS NOT NULL", name="ck_ledger_entry_job_named"),
-        sa.CheckConstraint("kind IN ('hold', 'transfer') OR amount >= 0", name="ck_ledger_entry_others_give"),
+        sa.CheckConstraint(
+            "kind IN ('grant', 'transfer') OR job_id IS NOT NULL", name=op.f("ck_ledger_entry_job_named")
+        ),
+        sa.CheckConstraint("kind IN ('hold', 'transfer') OR amount >= 0", name=op.f("ck_ledger_entry_others_give")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_ledger_entry_job_id_job"),
         sa.ForeignKeyConstraint(["wallet_id"], ["wallet.id"], name="fk_ledger_entry_wallet_id_wallet"),
         sa.PrimaryKeyConstraint("sequence", name="pk_ledger_entry"),
@@ -205,11 +209,11 @@ def upgrade() -> None:
         sa.Column("needs", sa.Text(), nullable=False),
         sa.Column("inputs", sa.JSON(), nullable=False),
         sa.Column("graph", sa.JSON(), nullable=False),
-        sa.CheckConstraint("lane IN ('fast', 'relaxed')", name="ck_task_lane_known"),
+        sa.CheckConstraint("lane IN ('fast', 'relaxed')", name=op.f("ck_task_lane_known")),
         sa.CheckConstraint(
-            "status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="ck_task_status_known"
+            "status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_task_status_known")
         ),
-        sa.CheckConstraint("cost >= 0 AND tries >= 0", name="ck_task_not_negative"),
+        sa.CheckConstraint("cost >= 0 AND tries >= 0", name=op.f("ck_task_not_negative")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_task_job_id_job"),
         sa.PrimaryKeyConstraint("sequence", name="pk_task"),
         sa.UniqueConstraint("id", name="uq_task_id"),
@@ -244,7 +248,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.CheckConstraint(
-            "status IN ('claimed', 'sent', 'succeeded', 'failed', 'lost', 'cancelled')", name="ck_attempt_status_known"
+            "status IN ('claimed', 'sent', 'succeeded', 'failed', 'lost', 'cancelled')",
+            name=op.f("ck_attempt_status_known"),
         ),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_attempt_job_id_job"),
         sa.ForeignKeyConstraint(["task_id"], ["task.id"], name="fk_attempt_task_id_task"),
