@@ -10,7 +10,7 @@ from engine.sampler.sampling.kinds import LatentSpace, ModelKind
 
 @dataclass(frozen=True, kw_only=True)
 class LatentColours:
-    """A linear guess at a latent's colours, for previews: RGB in -1..1 = latent in the network's space @ matrix + bias."""
+    """A linear guess at colours, for previews: RGB in -1..1 = latent (in the network's space) @ matrix + bias."""
 
     matrix: tuple[tuple[float, float, float], ...]  # a row per channel
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -72,6 +72,4 @@ def _check_family(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise ModelFileError(f"{path.name} is not a whole Stable Diffusion 1.x checkpoint: {without}.")
     channels = tensors[layout.LANDMARKS["UNet"]].shape[1]
     if channels != SD1_SPACE.channels:
-        raise ModelFileError(
-            f"{path.name} is for another task: its UNet reads {channels} channels, only 4 are supported."
-        )
+        raise ModelFileError(f"{path.name} is for another task: its UNet reads {channels} channels instead of 4.")

@@ -24,8 +24,8 @@ class _Autoencoder(Protocol):
 class Vae:
     """An autoencoder; thread-safe, one picture at a time runs under `lock`.
 
-    Pictures are [batch, height, width, 3] in 0..1, latents [batch, C, height/8, width/8] unscaled; both are float32 on the
-    CPU, and so is the autoencoder's arithmetic on its device.
+    Pictures are [batch, height, width, 3] in 0..1, latents [batch, C, height/8, width/8] unscaled; both are float32 on
+    the CPU, and the autoencoder's own arithmetic is float32 too.
     """
 
     def __init__(self, *, network: nn.Module, device: torch.device, lock: threading.Lock) -> None:

@@ -203,7 +203,7 @@ class Batcher:
                 self._limits[key] = len(x) // 2
             else:
                 done += len(x)
-        return list(torch.cat(outputs).split([len(rows) for rows in batch]))
+        return list(torch.split(torch.cat(outputs), [len(rows) for rows in batch]))
 
     def _limit(self, key: _Key) -> int:
         return self._limits.get(key, self._max_batch)

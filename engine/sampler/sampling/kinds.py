@@ -1,8 +1,8 @@
 """What a network's prediction means: the kinds of diffusion model, their noise levels and their arithmetic.
 
 Sigmas are float32 scalar tensors on the CPU; latents are [batch, channels, height, width] in the network's space
-(scaled as it was trained). Formulas: Karras et al. 2022 (arXiv 2206.00364) for eps and v, Esser et al. 2024 (arXiv 2403.03206)
-for flow models.
+(scaled as it was trained). Formulas: Karras et al. 2022 (arXiv 2206.00364) for eps and v, Esser et al. 2024
+(arXiv 2403.03206) for flow models.
 """
 
 import math

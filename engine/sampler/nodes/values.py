@@ -1,0 +1,62 @@
+"""What goes from node to node.
+
+Models are named, not held: a value says which file and what is done with it, and the runtime gives the networks when
+they are used. So a kept MODEL costs nothing, and a checkpoint can leave memory while workflows that name it live on.
+
+IMAGE is a tensor [batch, height, width, 3] in 0..1, MASK [batch, height, width] in 0..1; both float32 on the CPU.
+`nbytes` is what the executor's cache counts.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from engine.sampler.models.files import ModelFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """MODEL: the diffusion network of a checkpoint."""
+
+    file: ModelFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """CLIP: the text encoder of a checkpoint, read out at a layer counted from the end."""
+
+    file: ModelFile
+    layer: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vae:
+    """VAE: the autoencoder of a checkpoint."""
+
+    file: ModelFile
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conditioning:
+    """CONDITIONING: an encoded prompt."""
+
+    embeddings: Tensor  # [1, tokens, width]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.embeddings.nbytes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Latent:
+    """LATENT: pictures in the autoencoder's space, unscaled."""
+
+    samples: Tensor  # [batch, C, height/8, width/8]
+    noise_mask: Tensor | None = None  # [n, height, width] of any size; 1 where a sampler may draw
+    places: tuple[int, ...] = ()  # of these latents in the batch they were cut from; empty: 0, 1, 2, ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.samples.nbytes + (0 if self.noise_mask is None else self.noise_mask.nbytes)

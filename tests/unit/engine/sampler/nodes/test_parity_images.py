@@ -1,0 +1,58 @@
+"""Whole workflows against the pictures that ComfyUI made of them: no channel off by more than 2 of 255.
+
+The checkpoint has the true architecture of SD 1.5 and random weights (made once a machine, see random_checkpoint.py).
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.sampler.nodes.registry import NodeResult
+from tests.unit.engine.sampler.nodes.bench import DATA, BenchContext, BenchFolders, run_graph
+from tests.unit.engine.sampler.random_checkpoint import NAME, random_sd15
+
+CASES: dict[str, Any] = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))
+SCALING = [name for name in CASES if name.startswith("image_scale")]
+DRAWING = [name for name in CASES if name not in SCALING]
+
+
+def _pixels(path: Path) -> "np.ndarray[Any, np.dtype[np.int16]]":
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(np.int16)
+
+
+def _check(context: BenchContext, name: str) -> None:
+    case = CASES[name]
+    for picture in ("pattern.png", "pattern_hole.png"):
+        shutil.copyfile(DATA / picture, context.folders.file_path("input", picture))
+    results = run_graph(context, case["prompt"])
+    for expected in case["images"]:
+        result = cast(NodeResult, results[expected["node"]])
+        saved = result.ui["images"][expected["index"]]
+        made = _pixels(context.folders.file_path(saved["type"], saved["filename"], saved["subfolder"]))
+        recorded = _pixels(DATA / expected["file"])
+        assert made.shape == recorded.shape
+        assert np.abs(made - recorded).max() <= 2
+
+
+def test_the_cases_are_there() -> None:
+    assert len(SCALING) >= 5
+    assert "txt2img_seed_document" in DRAWING
+
+
+@pytest.mark.parametrize("name", SCALING)
+def test_scaling(name: str, context: BenchContext) -> None:
+    _check(context, name)
+
+
+@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.timeout(600)
+def test_drawing(name: str, context: BenchContext) -> None:
+    checkpoints = {NAME: random_sd15()}
+    context.folders = BenchFolders(base=context.folders.base, checkpoints=checkpoints)
+    _check(context, name)
