@@ -76,7 +76,7 @@ def _only_known(error: BaseException) -> AtelierError | None:
 
 def sentence(settings: Settings, error: AtelierError) -> str:
     """An error as people read it."""
-    return load_texts().format(settings.locale, f"error-{error.code}", **error.fields)
+    return load_texts().error(settings.locale, error)
 
 
 @app.command()

@@ -104,8 +104,8 @@ def build_child(settings: Settings) -> SamplerChild:
     arguments += ["--device", settings.sampler.device, "--max-batch", str(settings.sampler.max_batch)]
     for kind in ("input", "output", "temp"):
         arguments += [f"--{kind}-directory", str(folder / kind)]
-    if settings.sampler.models_dir:
-        arguments += ["--models-dir", str(settings.sampler.models_dir.absolute())]
+    models = settings.sampler.models_dir or settings.data_dir / "models"
+    arguments += ["--models-dir", str(models.absolute())]
     return SamplerChild(
         command=sampler_command(arguments),
         environment={name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},

@@ -175,19 +175,18 @@ def _result(view: JobView) -> Reply:
         ]
         missing = [task for task in view.tasks if not task.pictures]
         if missing:
-            lines += [text("job-partly", missing=len(missing), count=len(view.tasks)), _why(view)]
+            lines.append(text("job-partly", missing=len(missing), count=len(view.tasks), reason=_reason(view)))
         tone = Tone.DONE
     elif job.status is JobStatus.CANCELLED or job.reason.startswith("cancelled"):
         lines, tone = [text("job-cancelled", job=job.id)], Tone.CANCELLED
     else:
-        lines, tone = [text("job-failed", job=job.id), _why(view)], Tone.FAILED
+        lines, tone = [text("job-failed", reason=_reason(view))], Tone.FAILED
     return Reply(lines=tuple(lines), tone=tone, job_id=job.id, pictures=pictures, spoiler=job.spoiler)
 
 
-def _why(view: JobView) -> Text:
-    """The error that ended a task, in plain words; what only logs know stays out of it."""
-    failed = next(task for task in view.tasks if task.error)
-    return text(f"error-{failed.error}", endpoint=failed.endpoint, node="", reason="")
+def _reason(view: JobView) -> str:
+    """The code of the error that ended it."""
+    return next((task.error for task in view.tasks if task.error), "") or view.job.reason
 
 
 def _whole(seconds: float | None) -> int:

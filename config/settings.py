@@ -89,7 +89,7 @@ Language = Annotated[str, _form(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language t
 class Section(BaseModel):
     """A table of settings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class DatabaseSettings(Section):
@@ -126,7 +126,7 @@ class SamplerSettings(Section):
     """The sampler that runs as a child process, for an endpoint of kind local."""
 
     models_dir: OptionalDirectory = None
-    """Folder with ComfyUI's folders in it (checkpoints, loras, vae, ...). Empty: only the built-in model."""
+    """Folder with ComfyUI's folders in it (checkpoints, loras, vae, ...). Empty: `models` in `data_dir`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto (a GPU where there is one), cpu or cuda. CUDA_VISIBLE_DEVICES chooses among several GPUs."""
     max_batch: int = Field(default=8, ge=1, le=64)
@@ -223,7 +223,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
         env_prefix="ATELIER_",
         env_nested_delimiter="__",

@@ -112,7 +112,8 @@ class Terminal:
     async def _follow(self, socket: aiohttp.ClientWebSocketResponse, jobs: tuple[str, ...]) -> bool:
         """Draw the bars until each job's message is final; False if the service went away."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[steps]}"))
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        off = not self._console.is_interactive
+        with Progress(*columns, console=self._console, transient=True, disable=off) as progress:
             bars = {job: progress.add_task("", total=None, steps="") for job in jobs}
             cancelling: float | None = None
             while not all(job in self._latest and self._latest[job].tone.final for job in jobs):
@@ -166,7 +167,7 @@ class Terminal:
 
     def _say(self, shown: Shown) -> None:
         for line in shown.lines:
-            self._console.print(line, style=_STYLES.get(shown.tone, ""), markup=False, highlight=False)
+            self._console.print(line, style=_STYLES.get(shown.tone, ""), markup=False, highlight=False, soft_wrap=True)
 
     def _lost(self, out: str) -> Result:
         if self._interrupted.is_set():
