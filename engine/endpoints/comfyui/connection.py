@@ -11,7 +11,15 @@ import structlog
 
 from engine.endpoints.backoff import Backoff
 from engine.endpoints.comfyui.client import ComfyClient
-from engine.endpoints.comfyui.messages import Frame, NodeText, OtherFrame, Preview
+from engine.endpoints.comfyui.messages import (
+    Executing,
+    ExecutionStarted,
+    Frame,
+    NodeText,
+    OtherFrame,
+    Preview,
+    ProgressReport,
+)
 from engine.endpoints.comfyui.watch import Watch
 from engine.errors import EndpointBusy, EndpointError, EndpointLost
 from engine.model import Json
@@ -58,6 +66,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._recheck = asyncio.Event()
         self._socket_open = False
+        self._current = ""  # the prompt that the socket's last frames were about
         self._info: Json = None
         self._info_due = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -159,6 +168,7 @@ class Connection:
             try:
                 async with self.client.socket(self.client_id) as frames:
                     self._socket_open = True
+                    self._current = ""
                     if reconnecting:  # it may be another process by now
                         self._info_due = 0.0
                         self._recheck.set()
@@ -176,12 +186,14 @@ class Connection:
     def _route(self, frame: Frame) -> None:
         if isinstance(frame, OtherFrame | NodeText):
             return
-        watches = self._watches.values()
-        if isinstance(frame, Preview) and not frame.prompt_id:
-            # Servers that do not say whose preview it is run one prompt at a time; in doubt nobody sees it.
-            owners = [watch for watch in watches if watch.running]
-            owners = owners if len(owners) == 1 else []
-        else:
-            owners = [watch for watch in watches if watch.remote_id == frame.prompt_id]
-        for watch in owners:
-            watch.hear(frame)
+        prompt_id = frame.prompt_id
+        if isinstance(frame, Preview) and not prompt_id:
+            # Servers that do not say whose preview it is run one prompt at a time: it belongs to the one whose frames
+            # come, on this very socket. In doubt nobody sees it.
+            prompt_id = self._current
+        elif isinstance(frame, ExecutionStarted | Executing | ProgressReport):
+            ended = isinstance(frame, Executing) and frame.node is None
+            self._current = "" if ended else prompt_id
+        for watch in self._watches.values():
+            if prompt_id and watch.remote_id == prompt_id:
+                watch.hear(frame)

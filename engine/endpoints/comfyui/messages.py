@@ -149,7 +149,7 @@ def as_text(value: Json) -> str:
 
 def as_count(value: Json) -> int:
     """Give a number as a count of at least 0; 0 for anything else."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or (isinstance(value, float) and not math.isfinite(value)):
         return 0
     return int(min(max(value, 0), _LARGEST_COUNT))
 

@@ -4,10 +4,11 @@ from engine.endpoints.comfyui.answers import Ending, Failure, FileRef, HistoryEn
 from engine.endpoints.comfyui.client import ComfyClient
 from engine.endpoints.comfyui.mime import guess_mime
 from engine.endpoints.comfyui.wording import plain_reason, without_prompts
-from engine.errors import EndpointError, ExecutionFailed, Interrupted, OutOfMemory, OutputMissing
+from engine.errors import EndpointError, EndpointFull, ExecutionFailed, Interrupted, OutOfMemory, OutputMissing
 from engine.model import Graph, OutputFile
 
 _OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocation on device")
+_DISK_FULL = ("no space left on device", "disk quota exceeded")
 _MOST_FILES = 256
 
 
@@ -18,8 +19,11 @@ def ending_error(endpoint: str, entry: HistoryEntry, graph: Graph) -> EndpointEr
     if entry.ending is Ending.SUCCESS:
         return None
     failure = entry.failure or Failure()
-    if any(sign in f"{failure.exception_type} {failure.message}".lower() for sign in _OUT_OF_MEMORY):
+    said = f"{failure.exception_type} {failure.message}".lower()
+    if any(sign in said for sign in _OUT_OF_MEMORY):
         return OutOfMemory(f"{endpoint} ran out of memory in {failure.node_type}", endpoint=endpoint)
+    if any(sign in said for sign in _DISK_FULL):
+        return EndpointFull(f"{endpoint} has no room for {failure.node_type}'s file", endpoint=endpoint)
     node = failure.node_type or failure.node_id or "unknown"
     reason = plain_reason(without_prompts(failure.message, graph)) or failure.exception_type or "it does not say why"
     return ExecutionFailed(f"{node} failed on {endpoint}: {reason}", endpoint=endpoint, node=node, reason=reason)

@@ -45,7 +45,7 @@ class LocalEndpoint:
         self._current: ComfyEndpoint | None = None
         self._up_at = 0.0
         self._generation = 0
-        self._failure: SamplerFailed | None = None
+        self._failure: AtelierError | None = None
         self._ready = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
         self._guard: asyncio.Task[None] | None = None
@@ -62,7 +62,7 @@ class LocalEndpoint:
 
     @property
     def failure(self) -> AtelierError | None:
-        """Why the child is not up (SamplerFailed), or does not answer."""
+        """Why it is not ready: SamplerFailed while the child never came up, EndpointLost if it did and died."""
         return self._current.failure if self._current is not None else self._failure
 
     @property
@@ -136,7 +136,8 @@ class LocalEndpoint:
         await endpoint.start()
 
     async def _down(self, failure: SamplerFailed) -> None:
-        self._failure = failure
+        came_up = self._up_at > 0
+        self._failure = EndpointLost(str(failure), endpoint=self.name) if came_up else failure
         await self._drop(str(failure))
 
     async def _drop(self, why: str) -> None:

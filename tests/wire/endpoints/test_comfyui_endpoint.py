@@ -1,6 +1,8 @@
 """The ComfyUI endpoint against a server that replays recordings, well and badly behaved."""
 
 import asyncio
+import json
+import struct
 
 import pytest
 import structlog
@@ -79,6 +81,28 @@ async def test_previews_are_heard(kind: str) -> None:
         await endpoint.run(new_attempt(), no_blobs, heard.append)
         assert server.features[server.listeners[0]] == {"supports_preview_metadata": True}
     assert [progress.preview for progress in heard if progress.preview] == [png("blue")]
+
+
+async def test_a_preview_whose_owner_is_in_doubt_is_shown_to_nobody() -> None:
+    preview = struct.pack(">II", 1, 2) + png("blue")
+    async with FakeComfy() as server, endpoint_at(server) as endpoint:
+        server.behaviour.hold_at = 8
+        heard: list[Progress] = []
+        mine = new_attempt()
+        running = asyncio.create_task(endpoint.run(mine, no_blobs, heard.append))
+        await until(lambda: any(progress.stage == "loading" for progress in heard))
+        await server.drop_sockets()
+        await until(lambda: server.listeners)
+        # Another prompt of ours may run by now; the socket that would have said so was lost.
+        await server.send_to_all(preview)
+        await server.send_to_all(json.dumps({"type": "executing", "data": {"node": "3", "prompt_id": "another"}}))
+        await server.send_to_all(preview)
+        await server.send_to_all(json.dumps({"type": "executing", "data": {"node": "3", "prompt_id": mine.prompt_id}}))
+        await server.send_to_all(preview)
+        await until(lambda: any(progress.preview for progress in heard))
+        server.release()
+        await running
+    assert len([progress for progress in heard if progress.preview]) == 1
 
 
 async def test_our_ids_and_tag_go_with_the_prompt() -> None:
