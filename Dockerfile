@@ -54,6 +54,9 @@ CMD ["serve"]
 
 FROM runtime AS sampler
 COPY --from=sampler-installed /opt/atelier /opt/atelier
+# Nothing is looked up on a hub, and the root file system is read-only.
+ENV HF_HUB_OFFLINE=1 \
+    HF_HOME=/tmp/huggingface
 EXPOSE 8188
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; key = os.environ.get('ATELIER_SAMPLER_KEY', ''); u.urlopen(u.Request('http://127.0.0.1:8188/system_stats', headers={'Authorization': 'Bearer ' + key}), timeout=4)"]

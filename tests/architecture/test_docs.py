@@ -6,10 +6,12 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
+from bot.__main__ import app
+from bot.catalog import FLAGS
 from config.keys import fields_of, variable_name
 from config.settings import Settings, load_settings
 from tests.architecture.source_files import ROOT
@@ -52,50 +54,43 @@ def test_every_make_target_exists() -> None:
             assert name in (variables if given else targets), f"{path.name}: make {word}"
 
 
-def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
-    """Walk the `atelier` commands along the words; give the command and the words that are left for it."""
-    from bot.__main__ import app
-
-    command: click.Command = typer.main.get_command(app)
-    while isinstance(command, click.Group) and words:
+def command_of(words: list[str]) -> tuple[str, set[str], list[str]]:
+    """Walk the `atelier` commands along the words; give the command's name, its options and the words that are left."""
+    command = typer.main.get_command(app)
+    while isinstance(command, TyperGroup) and words:
         if words[0] == "--config":
             words = words[2:]
             continue
         assert words[0] in command.commands, f"there is no command {words[0]}"
         command, words = command.commands[words[0]], words[1:]
-        if words and words[0] == "|":
-            break
-    return command, words
+    return command.name or "", {option for parameter in command.params for option in parameter.opts}, words
 
 
 def test_every_atelier_command_and_flag_exists() -> None:
-    from bot.catalog import FLAGS
-
     for path, (program, *words) in ALL:
         if not program.endswith("atelier"):
             continue
-        command, rest = command_of(words)
-        known = {option for parameter in command.params for option in parameter.opts}
+        name, known, rest = command_of(words)
         typed = {word.partition("=")[0] for word in rest if word.startswith("--")}
-        if command.name == "imagine":
-            known |= {f"--{name}" for flag in FLAGS for name in (flag.name, *flag.aliases)}
-        if command.name != "sampler":  # whose options are another program's
+        if name == "imagine":
+            known |= prompt_flags()
+        if name != "sampler":  # whose options are another program's
             assert typed <= known, f"{path.name}: atelier {' '.join(words)}: {typed - known}"
 
 
-def test_every_flag_in_prose_exists() -> None:
-    """`--flag` alone in the README's text is one of the catalog's or of a command's options."""
-    from bot.__main__ import app
-    from bot.catalog import FLAGS
-
+def test_every_flag_in_the_readmes_text_exists() -> None:
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    every = [group, *group.commands.values()]
-    known = {option for command in every for parameter in command.params for option in parameter.opts}
-    known |= {f"--{name}" for flag in FLAGS for name in (flag.name, *flag.aliases)}
+    assert isinstance(group, TyperGroup)
+    commands = [group, *group.commands.values()]
+    known = {option for command in commands for parameter in command.params for option in parameter.opts}
     typed = set(re.findall(r"`(--[a-z][a-z-]*)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert len(typed) >= 10
-    assert typed <= known
+    assert typed <= known | prompt_flags()
+
+
+def prompt_flags() -> set[str]:
+    """What can be typed after a prompt."""
+    return {f"--{name}" for flag in FLAGS for name in (flag.name, *flag.aliases)}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -1,11 +1,14 @@
 """Settings: where they come from, and what is said when they are wrong."""
 
+import ast
+import inspect
 import os
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from config.keys import fields_of, is_secret, table_of, variable_name
 from config.settings import EndpointSettings, Settings, SettingsError, config_dir, load_settings
@@ -232,14 +235,37 @@ def _shown(values: object, key: str) -> bool:
 
 def test_every_shown_setting_has_the_comment_that_its_docstring_gives() -> None:
     """The words above a setting in the file say what the docstring says, so neither grows old alone."""
-    text = " ".join((config_dir() / "atelier.toml").read_text(encoding="utf-8").replace("#", " ").split())
-    plain = text.replace('"', "").replace("`", "")
-    for key, field in fields_of(Settings).items():
-        assert field.description, f"{key} has no docstring"
-        said = " ".join(field.description.split()).replace('"', "").replace("`", "")
-        first = said.split(". ")[0].rstrip(".")
-        if not is_secret(field) and table_of(field) is None:
-            assert first in plain, f"config/atelier.toml does not say of {key}: {first}"
+    plain = _plain((config_dir() / "atelier.toml").read_text(encoding="utf-8").replace("#", " "))
+    words = {(model.__name__, name): text for model in _models(Settings) for name, text in _docstrings(model).items()}
+    assert len(words) > 40
+    for model in _models(Settings):
+        for name, field in model.model_fields.items():
+            said = words.get((model.__name__, name), "")
+            assert said, f"{model.__name__}.{name} has no docstring"
+            if not is_secret(field) and table_of(field) is None:
+                sentence = _plain(said).split(". ")[0].rstrip(".")
+                assert sentence in plain, f"config/atelier.toml does not say of {name}: {sentence}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace('"', "").replace("`", "")
+
+
+def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    below = [table for field in model.model_fields.values() if (table := table_of(field)) is not None]
+    return [model, *(deeper for table in below for deeper in _models(table))]
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """The texts that stand below the fields in the class's source."""
+    (tree,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        field.target.id: text.value.value
+        for field, text in pairwise(tree.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }
 
 
 def test_the_shipped_data_is_found_from_anywhere() -> None:
