@@ -57,6 +57,7 @@ class Behaviour:
     refusal: str = ""  # the recorded answer to POST /prompt instead of running it
     status: int = 0  # of every answer to POST /prompt, if not 0
     headers: dict[str, str] = field(default_factory=dict)
+    slow_submit: float = 0.0  # seconds before a POST /prompt is carried out
     lost_answers: int = 0  # so many POST /prompt are carried out, but their connection breaks before the answer
     garbage: frozenset[str] = frozenset()  # routes that answer something that is no JSON
     down: bool = False  # every connection is cut without an answer
@@ -204,6 +205,7 @@ class FakeComfy:
         body = await request.json()
         self.bodies.append(body)
         behaviour = self.behaviour
+        await asyncio.sleep(behaviour.slow_submit)
         if behaviour.status:
             return web.Response(status=behaviour.status, headers=behaviour.headers, text="no")
         unknown = [node for node in body["prompt"].values() if node["class_type"] not in behaviour.object_info]

@@ -38,6 +38,7 @@ class Pace:
     poll: float = 1.0  # between looks at a prompt of which no frames come
     poll_heard: float = 10.0  # between looks at one whose frames come
     soon: float = 0.02  # before the first look once a frame said that it ended
+    arrival: float = 1.0  # after which a prompt whose sending was cut off has arrived, if it ever does
     patience: float = 20.0  # without any answer, before an attempt counts as lost
 
 

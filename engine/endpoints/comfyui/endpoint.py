@@ -4,7 +4,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import structlog
@@ -138,10 +138,14 @@ class ComfyEndpoint:
     async def interrupt(self, attempt: Attempt) -> None:
         """Stop or unqueue the attempt if it is still there; harmless otherwise, also when nobody answers."""
         watch = self._watches.get(attempt.prompt_id)
+        sending = watch is not None and watch.sending
         if watch is not None:
             watch.interrupted = True
         try:
             await self._until_closed(self._stop(attempt))
+            if sending:  # it may arrive after this look, even if its run was cancelled
+                await asyncio.sleep(self._pace.arrival)
+                await self._until_closed(self._stop(attempt))
         except EndpointError as error:
             _log.warning("could not interrupt", action="endpoint.interrupt", job_id=attempt.job_id, reason=str(error))
         if watch is not None:
@@ -223,6 +227,7 @@ class ComfyEndpoint:
 
     async def _send(self, watch: Watch, graph: Graph) -> None:
         attempt = watch.attempt
+        watch.sending = True
         try:
             accepted = await self._client.submit(
                 graph,
@@ -237,6 +242,8 @@ class ComfyEndpoint:
                 raise
             watch.remote_id = found
             return
+        finally:
+            watch.sending = False
         watch.remote_id = accepted.prompt_id
         await self._refuse_partial(attempt, accepted)
 
@@ -280,8 +287,14 @@ class ComfyEndpoint:
                 raise self._vanished(watch)
             watch.stand(found)
             if watch.stalled(self._timeout):
+                await self._give_up(watch)
                 detail = f"nothing has moved on {self.name} for {self._timeout:g} s"
                 raise AttemptTimeout(detail, endpoint=self.name)
+
+    async def _give_up(self, watch: Watch) -> None:
+        """Stop what nobody waits for any more, if the server still listens."""
+        with suppress(EndpointError):
+            await self._stop(watch.attempt)
 
     def _vanished(self, watch: Watch) -> EndpointError:
         if watch.interrupted:

@@ -34,6 +34,7 @@ class Watch:
     listen: Callable[[Progress], None]
     remote_id: str = ""
     interrupted: bool = False  # we asked for it; a prompt that then vanishes is not lost
+    sending: bool = False  # the prompt is on its way; whether it arrives is not known yet
     heard: bool = False  # frames come, so there is little need to poll
     ended: bool = False  # a frame said so; the history knows more, perhaps a moment later
     running: bool = False

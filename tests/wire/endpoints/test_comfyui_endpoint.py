@@ -233,6 +233,19 @@ async def test_interrupt_while_inputs_are_read_sends_nothing() -> None:
         assert not server.bodies
 
 
+async def test_interrupt_finds_a_prompt_that_was_on_its_way_when_its_run_was_cancelled() -> None:
+    async with FakeComfy() as server, endpoint_at(server) as endpoint:
+        server.behaviour.slow_submit, server.behaviour.hold_at = 0.1, 8
+        mine = new_attempt()
+        running = asyncio.create_task(endpoint.run(mine, no_blobs, deaf))
+        await until(lambda: server.bodies)
+        running.cancel()
+        await endpoint.interrupt(mine)
+        await until(lambda: mine.prompt_id in server.history or "POST /queue" in server.asked)
+        await asyncio.gather(running, return_exceptions=True)
+        assert {"POST /interrupt", "POST /queue"} & set(server.asked)
+
+
 @pytest.mark.parametrize(
     ("recorded", "reason"),
     [
@@ -364,6 +377,8 @@ async def test_nothing_moving_is_a_timeout() -> None:
         server.behaviour.hold_at = 8
         with pytest.raises(AttemptTimeout) as caught:
             await endpoint.run(new_attempt(), no_blobs, deaf)
+        # It is tried again elsewhere, so here it must not go on.
+        assert server.asked.count("POST /interrupt") == 1
     assert caught.value.retryable
 
 
