@@ -17,7 +17,7 @@ def variable_name(key: str) -> str:
     return PREFIX + key.replace(".", "__").replace("-", "_").upper()
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Give "; did you mean `X`?" with the choice that looks most like the word, or nothing if none does."""
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f"; did you mean `{found[0]}`?" if found else ""

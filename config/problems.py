@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from config.keys import fields_of, is_secret, nearest, range_of, variable_name
+from config.keys import did_you_mean, fields_of, is_secret, range_of, variable_name
 from config.sources import Document
 
 _PASSWORD = re.compile(r"://[^/]*@")
@@ -58,7 +58,7 @@ def _sentence(
     key = ".".join(part for part in path if isinstance(part, str))
     where = _where(path, document, variables)
     if detail["type"] == "extra_forbidden":
-        return f"{where}: there is no setting `{key}`{nearest(key, known) or '.'}"
+        return f"{where}: there is no setting `{key}`{did_you_mean(key, known) or '.'}"
     field = known.get(key)
     problem = _problem(detail, field)
     end = "" if problem.endswith("?") else "."
@@ -94,7 +94,7 @@ def _problem(detail: ErrorDetails, field: FieldInfo | None) -> str:
         return str(context["error"])
     if kind == "literal_error":
         choices = [str(choice) for choice in get_args(field.annotation)] if field is not None else []
-        return f"it must be one of {', '.join(choices)}{nearest(str(detail['input']), choices)}"
+        return f"it must be one of {', '.join(choices)}{did_you_mean(str(detail['input']), choices)}"
     if kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         return f"it must be {range_of(field)}" if field is not None else detail["msg"]
     form = _FORMS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])

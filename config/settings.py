@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import model_validator as check_together
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.keys import nearest
+from config.keys import did_you_mean
 from config.problems import describe
 from config.sources import (
     Document,
@@ -292,7 +292,7 @@ class Settings(BaseSettings):
             raise ValueError("there are two endpoints of kind local; one sampler child serves this machine")
         for name in self.endpoint_keys:
             if name not in names:
-                hint = nearest(name, names)
+                hint = did_you_mean(name, names)
                 raise ValueError(f"there is a key for the endpoint `{name}`, but no such endpoint{hint}")
         return self
 

@@ -11,7 +11,7 @@ from typing import Any, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from config.keys import PREFIX, fields_of, is_secret, nearest, table_of, variable_name
+from config.keys import PREFIX, did_you_mean, fields_of, is_secret, table_of, variable_name
 
 Tree = Mapping[str, Any]
 Place = tuple[str | int, ...]
@@ -114,7 +114,7 @@ def unknown_variables(
     for name in sorted(environ):
         key = name.upper().removeprefix(PREFIX).lower().replace("__", ".")
         if name.upper().startswith(PREFIX) and name not in ignore and key not in keys and not key.startswith(tables):
-            problems.append(f"The environment: there is no setting {name}{nearest(name.upper(), names) or '.'}")
+            problems.append(f"The environment: there is no setting {name}{did_you_mean(name.upper(), names) or '.'}")
     return problems
 
 
