@@ -7,8 +7,8 @@ AtelierError
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Forbidden · InsufficientCredits · QueueFull · NothingCanRun · Paused
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
-│   ├── EndpointLost · EndpointBusy · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted · AttemptUnknown
-│   └── AttemptTimeout · OutputMissing
+│   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
+│   └── AttemptUnknown · AttemptTimeout · OutputMissing
 ├── StorageError         disk and database
 │   ├── DiskFull · ServiceRunning · DatabaseBroken · BlobMissing
 ├── DeliveryError        a platform did not take a message
@@ -99,7 +99,7 @@ class MissingInput(UserError):
 
 
 class ImageRejected(UserError):
-    """Fields: name, reason (plain words), limit."""
+    """Fields: name, reason (bytes, side, pixels, format, broken, unreadable), limit, size (where it is known)."""
 
     code = "image-rejected"
 
@@ -188,6 +188,13 @@ class OutOfMemory(EndpointError):
     """The endpoint ran out of GPU memory."""
 
     code = "out-of-memory"
+    retryable = True
+
+
+class EndpointFull(EndpointError):
+    """The endpoint's own disk is full."""
+
+    code = "endpoint-full"
     retryable = True
 
 
