@@ -30,16 +30,16 @@ class FlagWords:
 
 
 def split_text(text: str) -> tuple[str, ...]:
-    """Split a typed line into words, its smart quotes made plain."""
-    return tuple(text.translate(_QUOTES).split())
+    """Split a typed line into words."""
+    return tuple(text.split())
 
 
 def group(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[FlagWords, ...]]:
-    """Give the words before the first flag, and every flag with its words."""
+    """Give the words before the first flag, and every flag with its words; smart quotes are made plain."""
     lead: list[str] = []
     found: list[tuple[str, list[str]]] = []
     current = lead
-    for word in words:
+    for word in (typed.translate(_QUOTES) for typed in words):
         match = _FLAG.fullmatch(word)
         if match is None:
             current.append(plain_word(word))

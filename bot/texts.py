@@ -130,7 +130,7 @@ def _argument(value: Field) -> object:
 
 
 def _set_aside(known: dict[str, object]) -> dict[str, str]:
-    """Put marks that nobody can guess in the place of long texts, which the runtime would refuse; gives them by mark."""
+    """Put marks that nobody can guess in place of long texts, which the runtime would refuse; gives them by mark."""
     long_texts: dict[str, str] = {}
     for name, value in known.items():
         if isinstance(value, str) and len(value) > _LONGEST_PLAIN:
