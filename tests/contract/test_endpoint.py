@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -291,6 +292,25 @@ async def test_a_listener_or_a_reader_that_raises_hurts_nobody_else(bench: Bench
         await bench.endpoint.run(attempt(img2img(), (item,)), broken_read, deaf)
     other = replace(attempt(), prompt_id=new_id())
     assert (await bench.endpoint.run(other, no_blobs, deaf)).files
+
+
+@pytest.mark.parametrize("bench", ["local"], indirect=True)
+async def test_our_sampler_killed_at_work_loses_the_attempt_at_once_and_does_it_again(bench: Bench) -> None:
+    assert isinstance(bench.endpoint, LocalEndpoint)
+    assert bench.endpoint.pid is not None
+    wanted = await bench.endpoint.run(attempt(), no_blobs, deaf)
+    heard: list[Progress] = []
+    mine = attempt(bench.slow_graph)
+    running = asyncio.create_task(bench.endpoint.run(mine, no_blobs, heard.append))
+    await until(lambda: any(progress.stage == "sampling" for progress in heard))
+    os.kill(bench.endpoint.pid, signal.SIGKILL)
+    with pytest.raises(EndpointLost):
+        await running
+    await until(lambda: bench.endpoint.ready)
+    with pytest.raises(AttemptUnknown):
+        await bench.endpoint.follow(mine, deaf)
+    again = await bench.endpoint.run(attempt(), no_blobs, deaf)
+    assert [file.data for file in again.files] == [file.data for file in wanted.files]
 
 
 async def test_close_fails_what_runs_and_whatever_comes_after(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from engine.ids import new_id
 from engine.model import Attempt, AttemptStatus, Graph, GraphInput, Progress
 from tests.fakes.comfyui import FakeComfy, recorded_frames
 
-FAST = Pace(health=0.1, retry=0.02, retry_limit=0.1, poll=0.05, poll_heard=0.3, patience=0.5)
+FAST = Pace(health=0.1, retry=0.02, retry_limit=0.1, poll=0.05, poll_heard=0.3, patience=5.0)
 PROMPT = "a secret castle, seen by nobody"
 
 

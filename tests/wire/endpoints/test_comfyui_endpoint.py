@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -23,6 +24,7 @@ from engine.errors import (
 from engine.model import GraphInput, Progress
 from tests.fakes.comfyui import FakeComfy, png, recorded_answer
 from tests.wire.endpoints.support import (
+    FAST,
     PROMPT,
     deaf,
     endpoint_at,
@@ -361,7 +363,7 @@ async def test_an_outage_shorter_than_our_patience_costs_nothing() -> None:
 
 
 async def test_a_longer_outage_loses_the_attempt() -> None:
-    async with FakeComfy() as server, endpoint_at(server) as endpoint:
+    async with FakeComfy() as server, endpoint_at(server, pace=replace(FAST, patience=0.3)) as endpoint:
         server.behaviour.hold_at = 8
         running = asyncio.create_task(endpoint.run(new_attempt(), no_blobs, deaf))
         await until(lambda: server.bodies)
@@ -383,7 +385,7 @@ async def test_nothing_moving_is_a_timeout() -> None:
 
 
 async def test_waiting_behind_others_is_movement() -> None:
-    async with FakeComfy() as server, endpoint_at(server, timeout=0.8) as endpoint:
+    async with FakeComfy() as server, endpoint_at(server, timeout=2.0) as endpoint:
         server.behaviour.hold_at = 8
         others = [new_attempt() for _ in range(4)]
         tasks = [asyncio.create_task(endpoint.run(each, no_blobs, deaf)) for each in others]
@@ -391,7 +393,7 @@ async def test_waiting_behind_others_is_movement() -> None:
         last = asyncio.create_task(endpoint.run(new_attempt(), no_blobs, deaf))
         await until(lambda: len(server.bodies) == 5)
         for other in others:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.7)
             await endpoint.interrupt(other)
         server.release()
         assert (await last).files
@@ -474,8 +476,9 @@ async def test_a_history_without_status_is_measured_here() -> None:
     async with FakeComfy() as server, endpoint_at(server) as endpoint:
         server.behaviour.drops_status = True
         server.behaviour.hold_at = 8
-        running = asyncio.create_task(endpoint.run(new_attempt(), no_blobs, deaf))
-        await until(lambda: server.bodies)
+        heard: list[Progress] = []
+        running = asyncio.create_task(endpoint.run(new_attempt(), no_blobs, heard.append))
+        await until(lambda: any(progress.stage == "loading" for progress in heard))
         await asyncio.sleep(0.2)
         server.release()
         outcome = await running
