@@ -67,6 +67,7 @@ class Behaviour:
     preview: str = ""  # "plain" or "metadata": one preview before the last frame
     files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)  # by filename, subfolder, type
     missing_files: bool = False
+    busy_views: int = 0  # so many GET /view are answered with 503 first
     object_info: dict[str, Any] = field(default_factory=recorded_object_info)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)  # by model file
 
@@ -255,6 +256,9 @@ class FakeComfy:
     async def _view(self, request: web.Request) -> web.Response:
         query = request.query
         wanted = (query["filename"], query.get("subfolder", ""), query.get("type", "output"))
+        if self.behaviour.busy_views:
+            self.behaviour.busy_views -= 1
+            return web.Response(status=503)
         if self.behaviour.missing_files:
             return web.Response(status=404)
         if wanted in self.behaviour.files:

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -149,14 +149,6 @@ class ComfyClient:
         headers = {"Authorization": f"Bearer {address.key}"} if address.key else {}
         # A server may keep many prompts' polls waiting, so the number of connections is not limited here.
         self._session = aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
-
-    async def __aenter__(self) -> Self:
-        """Give the client itself."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close it."""
-        await self.close()
 
     async def close(self) -> None:
         """Close all connections."""

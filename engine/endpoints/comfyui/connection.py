@@ -110,7 +110,6 @@ class Connection:
         backoff = Backoff(first=self._pace.retry, maximum=self._pace.retry_limit)
         misses = 0
         while True:
-            well_for = 0.0
             try:
                 await self.client.system_stats()
                 self.answered_at = time.monotonic()
@@ -122,7 +121,7 @@ class Connection:
                 # One missed check is no outage: loading a model can hold a server up for a while.
                 if misses > 1:
                     self._set_ready(False)
-                delay = backoff.delay(well_for)
+                delay = backoff.delay(held=0.0)
             else:
                 misses = 0
                 self.failure = None

@@ -112,8 +112,8 @@ class ComfyEndpoint:
             self._closed.set()
 
     async def wait_ready(self) -> None:
-        """Return once it is ready."""
-        await self._connected().wait_ready()
+        """Return once it is ready. Raises EndpointLost when it is closed before."""
+        await self._until_closed(self._connected().wait_ready())
 
     async def object_info(self) -> Json:
         """Give what it can run, cached until it reconnects. Raises EndpointLost."""
@@ -262,11 +262,11 @@ class ComfyEndpoint:
             raise error
         seconds = entry.seconds if entry.seconds is not None else watch.seconds
         watch.tell_saving()
-        return Outcome(files=await fetch_results(self._client, entry), seconds=seconds)
+        files = await self._patiently(lambda: fetch_results(self._client, entry))
+        return Outcome(files=files, seconds=seconds)
 
     async def _entry(self, watch: Watch) -> HistoryEntry:
         """Wait for the end and give what the history says of it."""
-        answered_at = time.monotonic()
         soon = self._pace.soon
         while True:
             if watch.ended:
@@ -274,13 +274,7 @@ class ComfyEndpoint:
                 soon = min(soon * 2, self._pace.poll)
             else:
                 await watch.pause(self._connected().poll_seconds(heard=watch.heard))
-            try:
-                found = await self._look(watch.remote_id)
-            except (EndpointLost, EndpointBusy):
-                if time.monotonic() - answered_at >= self._pace.patience:
-                    raise
-                continue
-            answered_at = time.monotonic()
+            found = await self._patiently(lambda: self._look(watch.remote_id))
             if isinstance(found, HistoryEntry):
                 return found
             if found is None:
@@ -290,6 +284,17 @@ class ComfyEndpoint:
                 await self._give_up(watch)
                 detail = f"nothing has moved on {self.name} for {self._timeout:g} s"
                 raise AttemptTimeout(detail, endpoint=self.name)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and ask again while the server is out of reach, for as long as patience lasts."""
+        asked_at = time.monotonic()
+        while True:
+            try:
+                return await ask()
+            except (EndpointLost, EndpointBusy):
+                if time.monotonic() - asked_at >= self._pace.patience:
+                    raise
+            await asyncio.sleep(self._pace.poll)
 
     async def _give_up(self, watch: Watch) -> None:
         """Stop what nobody waits for any more, if the server still listens."""
@@ -324,7 +329,7 @@ class ComfyEndpoint:
         """Find the server's id of an attempt, which may have been sent in another life of this process."""
         queue = await self._client.queue()
         for prompt in queue.running + queue.pending:
-            if self._is_ours(prompt, attempt):
+            if _is_ours(prompt, attempt):
                 return prompt.prompt_id
         if await self._client.history(attempt.prompt_id) is not None:
             return attempt.prompt_id
@@ -332,9 +337,6 @@ class ComfyEndpoint:
             if entry.tag == attempt.prompt_id:
                 return entry.prompt_id
         return None
-
-    def _is_ours(self, prompt: QueuedPrompt, attempt: Attempt) -> bool:
-        return attempt.prompt_id in {prompt.prompt_id, prompt.tag}
 
     async def _stop(self, attempt: Attempt) -> None:
         """Unqueue or interrupt the attempt, whichever the queue calls for.
@@ -345,14 +347,18 @@ class ComfyEndpoint:
         for _ in range(3):
             queue = await self._client.queue()
             for prompt in queue.running:
-                if self._is_ours(prompt, attempt):
+                if _is_ours(prompt, attempt):
                     await self._client.interrupt(prompt.prompt_id)
                     return
-            waiting = [prompt for prompt in queue.pending if self._is_ours(prompt, attempt)]
+            waiting = [prompt for prompt in queue.pending if _is_ours(prompt, attempt)]
             if not waiting:
                 return
             for prompt in waiting:
                 await self._client.unqueue(prompt.prompt_id)
+
+
+def _is_ours(prompt: QueuedPrompt, attempt: Attempt) -> bool:
+    return attempt.prompt_id in {prompt.prompt_id, prompt.tag}
 
 
 def _is_needed(graph: Graph, output: str) -> bool:

@@ -320,6 +320,13 @@ async def test_a_busy_server_says_when_to_come_back(status: int) -> None:
     assert caught.value.retryable
 
 
+async def test_a_finished_picture_is_fetched_again_rather_than_made_again() -> None:
+    async with FakeComfy() as server, endpoint_at(server) as endpoint:
+        server.behaviour.busy_views = 2
+        assert (await endpoint.run(new_attempt(), no_blobs, deaf)).files
+        assert len(server.bodies) == 1
+
+
 async def test_a_server_error_is_a_lost_endpoint() -> None:
     async with FakeComfy() as server, endpoint_at(server) as endpoint:
         server.behaviour.status = 500
