@@ -14,7 +14,7 @@ from bot.compose import load_texts, sampler_command, settings_of_this_process, w
 from bot.console.client import Exit
 from bot.logs import configure_logs
 from config.settings import Settings, SettingsError
-from engine.errors import AtelierError
+from engine.errors import AtelierError, DeliveryError, Refusal, UserError
 
 app = typer.Typer(
     name="atelier",
@@ -26,7 +26,7 @@ app = typer.Typer(
 workflows = typer.Typer(help="Workflow templates.", no_args_is_help=True)
 app.add_typer(workflows, name="workflows")
 
-FREE_WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+FREE_WORDS = {"ignore_unknown_options": True}  # what is no option of ours is the grammar's, or the sampler's
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file. Default: ./atelier.toml.")]
 
 
@@ -60,9 +60,9 @@ def run(settings: Settings, work: Coroutine[Any, Any, Exit]) -> NoReturn:
         error = _only_known(group)
         if error is None:
             raise
-        fail(sentence(settings, error))
+        fail(sentence(settings, error), exit_of(error))
     except AtelierError as error:
-        fail(sentence(settings, error))
+        fail(sentence(settings, error), exit_of(error))
     raise typer.Exit(code)
 
 
@@ -72,6 +72,17 @@ def _only_known(error: BaseException) -> AtelierError | None:
         inner = [_only_known(one) for one in error.exceptions]
         return inner[0] if all(inner) else None
     return error if isinstance(error, AtelierError) else None
+
+
+def exit_of(error: AtelierError) -> Exit:
+    """The exit code of an error that ended the command."""
+    match error:
+        case UserError() | DeliveryError():
+            return Exit.BAD_INPUT
+        case Refusal():
+            return Exit.REFUSED
+        case _:
+            return Exit.NOT_STARTED
 
 
 def sentence(settings: Settings, error: AtelierError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from engine.errors import TemplateBroken, UnknownCommand, UnknownFlag
+from engine.errors import UnknownCommand, UnknownFlag
 from engine.ids import SEED_LIMIT
 from engine.model import Power
 from engine.workflows.nearest import nearest
@@ -127,10 +127,7 @@ _KINDS: Mapping[SlotType, FlagKind] = {
 
 
 def flags_for(slots: Iterable[Slot]) -> Flags:
-    """Give the flags of a template: everybody's, with the ranges of its slots, and one for each slot of its own.
-
-    Raises TemplateBroken for a slot whose flag would be one that exists already.
-    """
+    """Give the flags of a template: everybody's, with the ranges of its slots, and one for each slot of its own."""
     table = {flag.name: flag for flag in FLAGS}
     for slot in slots:
         common = FLAGS.for_slot(slot.name)
@@ -138,9 +135,6 @@ def flags_for(slots: Iterable[Slot]) -> Flags:
             table[common.name] = _narrowed(common, slot)
         elif slot.name not in FLAGLESS_SLOTS and slot.type in _KINDS:
             own = _own_flag(slot)
-            if own.name in FLAGS:
-                reason = f"slots.{slot.name}: --{own.name} is a flag already; give the slot another name"
-                raise TemplateBroken(reason, file="template.toml", reason=reason)
             table[own.name] = own
     return Flags(table.values())
 

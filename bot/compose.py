@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -34,10 +35,9 @@ from engine.ports import Books
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
-from storage.blobs import FileBlobs
-from storage.books import open_books
-from storage.database import Database
-from storage.policy import Policy
+
+if TYPE_CHECKING:
+    from storage.policy import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +131,11 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
     `alone`: for one console command; it serves only the jobs of its own terminal, listens on a free port and leaves no
     notice. Raises StartError, StorageError, or TemplateError.
     """
+    # A terminal that finds a running service needs no database: loading it here halves the terminal's start.
+    from storage.blobs import FileBlobs
+    from storage.books import open_books
+    from storage.database import Database
+
     clock, board, pace = SystemClock(), Board(), Pace()
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
@@ -210,8 +215,10 @@ def build_defaults(settings: Settings) -> Defaults:
     return Defaults(template=settings.defaults.template, image_template="img2img", model=settings.defaults.model)
 
 
-def build_policy(settings: Settings) -> Policy:
+def build_policy(settings: Settings) -> "Policy":
     """What the books enforce."""
+    from storage.policy import Policy
+
     return Policy(
         grant=settings.quota.grant * 1000,
         period_seconds=settings.quota.period_hours * 3600,

@@ -46,7 +46,7 @@ def text(key: str, /, **fields: Field) -> Text:
 class Meter:
     """A progress bar: `done` of `total` steps over all pictures of the job."""
 
-    stage: str  # "queued", "loading", "sampling", "saving"
+    stage: str  # as in `engine.model.Progress`
     done: int = 0
     total: int = 0
     eta: float | None = None  # seconds
@@ -125,6 +125,8 @@ def _working(view: JobView, progress: Mapping[str, Progress]) -> Reply:
             line = text("job-loading")
         case "saving":
             line = text("job-uploading")
+        case "disk-full":
+            line = text("error-disk-full")
         case _:
             percent = round(100 * meter.done / meter.total) if meter.total else 0
             line = text("job-running", percent=percent, bar=_bar(percent), step=meter.done, steps=meter.total)

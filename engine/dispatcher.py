@@ -13,7 +13,7 @@ import structlog
 
 from engine.board import Board
 from engine.endpoints.pool import Pool
-from engine.errors import AtelierError, AttemptUnknown, DiskFull, EndpointError, ExecutionFailed
+from engine.errors import AtelierError, AttemptUnknown, DiskFull, EndpointError, EndpointFull, ExecutionFailed
 from engine.images import picture_size
 from engine.model import Attempt, AttemptStatus, Job, Outcome, OutputFile, Picture, Progress
 from engine.pace import Pace, ShareMeter
@@ -181,7 +181,10 @@ class Dispatcher:
             return
         self._finishing.add(attempt.id)
         seconds = share.of(outcome.seconds)
-        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds))
+        await self._patiently(
+            lambda: self._settle(endpoint, attempt, outcome, seconds),
+            waiting=lambda: self._show_disk_full(attempt),
+        )
 
     async def _until_ready(self, endpoint: Endpoint) -> None:
         deadline = self._clock.now() + RECONCILE_WAIT
@@ -212,6 +215,9 @@ class Dispatcher:
         )
 
     async def _failed(self, attempt: Attempt, error: AtelierError) -> None:
+        if isinstance(error, EndpointFull):
+            self._show_disk_full(attempt)
+            await self._clock.sleep(DISK_FULL_WAIT)
         retry = should_retry(error, attempt.number, self._max_tries)
         job = await self._books.fail(attempt.id, error, retry=retry)
         log.warning(
@@ -224,12 +230,16 @@ class Dispatcher:
         )
         self._announce(job)
 
+    def _show_disk_full(self, attempt: Attempt) -> None:
+        told = Progress(prompt_id=attempt.prompt_id, stage="disk-full")
+        self._board.progressed(attempt.job_id, attempt.task_id, told)
+
     def _announce(self, job: Job) -> None:
         self._board.changed(job.id)
         self.wake()
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it, and while the disk is full wait and do it again: nothing is lost, jobs wait."""
+    async def _patiently(self, work: Callable[[], Awaitable[T]], waiting: Callable[[], None] = lambda: None) -> T:
+        """Do it, and while the disk is full say so, wait, and do it again: nothing is lost, jobs wait."""
         told = False
         while True:
             try:
@@ -238,4 +248,5 @@ class Dispatcher:
                 if not told:
                     log.error("disk_full", detail=error.detail)
                     told = True
+                waiting()
                 await self._clock.sleep(DISK_FULL_WAIT)

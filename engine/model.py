@@ -292,7 +292,7 @@ class Progress:
     """How far an attempt is; transient, never stored."""
 
     prompt_id: str
-    stage: str  # "queued", "loading", "sampling", "saving"
+    stage: str  # "queued", "loading", "sampling", "saving", "disk-full"
     step: int = 0
     steps: int = 0
     node: str = ""

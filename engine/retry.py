@@ -1,8 +1,8 @@
 """Whether a failed attempt is worth another: a pure policy; the queue does the waiting."""
 
-from engine.errors import AtelierError, AttemptUnknown, EndpointBusy, EndpointLost
+from engine.errors import AtelierError, AttemptUnknown, EndpointBusy, EndpointFull, EndpointLost
 
-_NO_FAULT_OF_THE_TASK = (EndpointLost, EndpointBusy, AttemptUnknown)
+_NO_FAULT_OF_THE_TASK = (EndpointLost, EndpointBusy, EndpointFull, AttemptUnknown)
 NO_FAULT_FACTOR = 4
 
 

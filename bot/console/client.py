@@ -124,7 +124,10 @@ class Terminal:
                     cancelling = time.monotonic()
                     await socket.send_str(encode(Cancel()))
                     continue
+                before = self._latest.get(shown.job)
                 self._latest[shown.job] = shown
+                if off and not shown.tone.final and (before is None or before.stage != shown.stage):
+                    self._say(shown)  # no bar to draw in a file or a pipe: a line for each stage
                 if shown.job in bars:
                     progress.update(
                         bars[shown.job],

@@ -5,26 +5,27 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
-from engine.sampler.compose import CannotStart, Options, build, serve, with_environment
+from engine.sampler.compose import CannotStart, Options, Sampler, build, serve, with_environment
 
 _WRONG_START = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sampler until told to stop; 0 after a signal, 1 if torch cannot load, 2 if it cannot start as asked."""
-    return run(with_environment(parse(arguments)))
+    options = with_environment(parse(arguments))
+    return run(lambda: build(options))
 
 
-def run(options: Options) -> int:
+def run(build_sampler: Callable[[], Sampler]) -> int:
     """Build and serve, with logs on stderr and one sentence there if that is not possible."""
     _log_to_stderr()
     try:
-        return asyncio.run(serve(build(options)))
+        return asyncio.run(serve(build_sampler()))
     except CannotStart as error:
         sys.stderr.write(f"{error}\n")
         return _WRONG_START

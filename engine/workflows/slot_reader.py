@@ -30,6 +30,28 @@ KNOWN_TYPES: Mapping[str, SlotType] = {
     "loras": SlotType.TEXT,
 }
 """Slots that every room knows by name, and so must have this type."""
+TAKEN_NAMES = frozenset(
+    {
+        "ar",
+        "aspect",
+        "count",
+        "dry",
+        "fast",
+        "lora",
+        "m",
+        "n",
+        "no",
+        "private",
+        "r",
+        "relax",
+        "repeat",
+        "size",
+        "spoiler",
+        "t",
+        "template",
+    },
+)
+"""Names that mean something else in every line: a slot of one's own could not be typed. The catalog's test holds them."""
 _TYPES = tuple(str(each) for each in SlotType)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -76,6 +98,8 @@ class _Reader:
     def read(self) -> Slot | None:
         if not _NAME.fullmatch(self._name):
             self._wrong("", "a slot's name is 1 to 32 of a-z, 0-9 and _, beginning with a letter")
+        if self._name in TAKEN_NAMES:
+            self._wrong("", f"--{self._name} is a flag of its own already; give the slot another name")
         for key in self._table:
             if key not in FIELDS:
                 self._wrong(key, f"there is no such field; {_near(key, FIELDS)}")

@@ -98,6 +98,7 @@ error-paused = The studio is paused: nothing new is taken. What is queued stays 
 error-endpoint-error = The machine that makes the pictures reported an error. Try again in a moment.
 error-endpoint-lost = The machine that makes the pictures cannot be reached.
 error-endpoint-busy = The machine that makes the pictures is full at the moment.
+error-endpoint-full = The disk of the machine that makes the pictures is full.
 error-out-of-memory = The picture did not fit into the GPU's memory. A smaller --size or fewer pictures (--n) will.
 error-graph-rejected =
     The machine that makes the pictures refused the workflow{ $has-reason ->

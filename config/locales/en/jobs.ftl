@@ -30,6 +30,7 @@ failure =
     { $reason ->
         [endpoint-lost] The machine that was making it could not be reached any more.
         [endpoint-busy] Every machine was full, again and again.
+        [endpoint-full] The disk of the machine that was making it is full.
         [out-of-memory] It did not fit into the GPU's memory; a smaller --size or fewer pictures (--n) will.
         [graph-rejected] The machine refused the workflow.
         [execution-failed] A step of the workflow failed.

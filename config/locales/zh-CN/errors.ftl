@@ -98,6 +98,7 @@ error-paused = 画室已暂停，不接新任务。已排队的任务会保留�
 error-endpoint-error = 绘图的机器报告了错误，请稍后再试。
 error-endpoint-lost = 联系不上绘图的机器。
 error-endpoint-busy = 绘图的机器现在满了。
+error-endpoint-full = 绘图的机器磁盘满了。
 error-out-of-memory = 显存放不下这张图。请用更小的 --size 或更少的张数（--n）。
 error-graph-rejected =
     绘图的机器拒绝了这个工作流{ $has-reason ->

@@ -27,6 +27,7 @@ failure =
     { $reason ->
         [endpoint-lost] 联系不上正在画它的机器。
         [endpoint-busy] 所有机器一直都满。
+        [endpoint-full] 正在画它的机器磁盘满了。
         [out-of-memory] 显存放不下，请用更小的 --size 或更少的张数（--n）。
         [graph-rejected] 机器拒绝了这个工作流。
         [execution-failed] 工作流中有一步失败了。

@@ -95,7 +95,7 @@ class Executor:
                 _log.error("a prompt could not be run", action="prompt_end", error=type_name(error), exc_info=True)
                 prompt = running.prompt
                 self._queue.finish(HistoryEntry(prompt=prompt, outputs={}, completed=False, messages=[], meta={}))
-                self._queue.announce()
+                self._queue.announce(prompt)
 
     def _run(self, running: Running, workshop: Workshop) -> None:
         begun = time.monotonic()
@@ -104,7 +104,7 @@ class Executor:
             self._recover()
         self._queue.finish(ending.entry)
         ending.tell_end()
-        self._queue.announce()
+        self._queue.announce(running.prompt)
         ending.tell_over()
         seconds = round(time.monotonic() - begun, 3)
         _log.info("prompt ended", action="prompt_end", prompt_id=running.prompt.id, how=ending.how, seconds=seconds)

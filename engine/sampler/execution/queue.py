@@ -33,8 +33,11 @@ class _Waiting:
 class PromptQueue:
     """The queue and the history of one server."""
 
-    def __init__(self, announce: Callable[[int], None], *, longest_history: int = LONGEST_HISTORY) -> None:
-        """`announce` is told how many prompts wait or run, in the order of the changes; it must not block."""
+    def __init__(self, announce: Callable[[int, str | None], None], *, longest_history: int = LONGEST_HISTORY) -> None:
+        """Take what is told of each change, in order: how many prompts wait or run, and whose prompt moved.
+
+        `announce` is called under the queue's lock and must not block.
+        """
         self._announce = announce
         self._longest_history = longest_history
         self._changed = threading.Condition()  # re-entrant: `put` asks `known`
@@ -68,7 +71,7 @@ class PromptQueue:
             self._arrivals += 1
             heappush(self._waiting, _Waiting(prompt.number, self._arrivals, prompt))
             self._changed.notify()
-            self.announce()
+            self.announce(prompt)
             return prompt
 
     def take(self) -> Running | None:
@@ -80,13 +83,13 @@ class PromptQueue:
                 return None
             running = Running(prompt=heappop(self._waiting).prompt)
             self._running[running.prompt.id] = running
-            self.announce()
+            self.announce(running.prompt)
             return running
 
-    def announce(self) -> None:
+    def announce(self, prompt: Prompt | None) -> None:
         """Tell how many prompts wait or run. `finish` leaves it to the caller, who has more to tell before."""
         with self._changed:
-            self._announce(len(self._waiting) + len(self._running))
+            self._announce(len(self._waiting) + len(self._running), prompt.client_id if prompt else None)
 
     def finish(self, entry: HistoryEntry) -> None:
         """Move a running prompt to the history; the oldest entries fall out."""
@@ -135,7 +138,7 @@ class PromptQueue:
             heapify(kept)
             self._waiting = kept
             if dropped:
-                self.announce()
+                self.announce(None)
             return dropped
 
     def clear(self) -> int:
@@ -144,7 +147,7 @@ class PromptQueue:
             dropped = len(self._waiting)
             self._waiting = []
             if dropped:
-                self.announce()
+                self.announce(None)
             return dropped
 
     def history(self, *, max_items: int | None = None, offset: int = -1) -> JsonObject:

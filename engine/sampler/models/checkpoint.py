@@ -47,8 +47,11 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], placement: Placement
     """Put tensors into a network that was made on the meta device; give the names that are missing or unexpected."""
     ready = {key: tensor.to(placement.device, dtype) for key, tensor in tensors.items()}
     missing, unexpected = network.load_state_dict(ready, strict=False, assign=True)
+    wrong = [*missing, *unexpected]
+    if not wrong:
+        network.to(placement.device)  # buffers that no file has
     network.eval().requires_grad_(requires_grad=False)
-    return [*missing, *unexpected]
+    return wrong
 
 
 def weight_bytes(network: nn.Module) -> int:

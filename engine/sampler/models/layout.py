@@ -14,6 +14,7 @@ Tensors = Mapping[str, Tensor]
 
 _UNET = "model.diffusion_model."
 _VAE = "first_stage_model."
+_VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")  # the rest was for training
 _TEXT = "cond_stage_model.transformer."
 LANDMARKS = {
     "UNet": f"{_UNET}input_blocks.0.0.weight",
@@ -22,6 +23,7 @@ LANDMARKS = {
 }
 """Tensors whose absence tells what a file lacks."""
 
+_FIRST_ATTENTION = "input_blocks.1.1.transformer_blocks.0"
 _HEADS = 8  # of every attention in SD 1.x; not visible in tensors
 _TEXT_HEAD_WIDTH = 64  # of CLIP's text models
 
@@ -51,7 +53,7 @@ def unet(tensors: Tensors) -> Blueprint:
         "attention_head_dim": _HEADS,  # diffusers' name for the number of heads
         "cross_attention_dim": shape.context_width,
     }
-    converted = networks.convert_unet(tensors, config)
+    converted = networks.convert_unet(_subset(tensors, _UNET), config)
     return Blueprint(
         part="UNet",
         network=networks.empty_unet(config),
@@ -63,7 +65,7 @@ def unet(tensors: Tensors) -> Blueprint:
 
 def autoencoder(tensors: Tensors) -> Blueprint:
     """Read the autoencoder's levels from its tensors."""
-    found = _below(tensors, _VAE)
+    found = {name: tensor for name, tensor in _below(tensors, _VAE).items() if name.startswith(_VAE_PARTS)}
     levels = _count(found, "encoder.down.")
     config = {
         "latent_channels": found["post_quant_conv.weight"].shape[1],
@@ -72,7 +74,7 @@ def autoencoder(tensors: Tensors) -> Blueprint:
         "down_block_types": ("DownEncoderBlock2D",) * levels,
         "up_block_types": ("UpDecoderBlock2D",) * levels,
     }
-    converted = networks.convert_autoencoder(tensors, config)
+    converted = networks.convert_autoencoder(_subset(tensors, _VAE), config)
     return Blueprint(
         part="autoencoder",
         network=networks.empty_autoencoder(config),
@@ -104,24 +106,26 @@ class _UnetShape:
 
     def __init__(self, found: Tensors) -> None:
         layers: list[list[bool]] = [[]]  # by level: does each layer have attention?
-        channels: list[int] = []
+        widths: list[int] = []  # by level
         for block in range(1, _count(found, "input_blocks.")):
             if f"input_blocks.{block}.0.op.weight" in found:
                 layers.append([])
                 continue
+            if not layers[-1]:
+                widths.append(found[f"input_blocks.{block}.0.out_layers.3.weight"].shape[0])
             layers[-1].append(any(name.startswith(f"input_blocks.{block}.1.") for name in found))
-            width = found[f"input_blocks.{block}.0.out_layers.3.weight"].shape[0]
-            channels[len(layers) - 1 :] = [width]
-        self.channels = tuple(channels)
+        self.channels = tuple(widths)
         self.layers = len(layers[0])
         self.attention = tuple(all(level) for level in layers)
-        self.context_width = next(
-            tensor.shape[1] for name, tensor in found.items() if name.endswith("attn2.to_k.weight")
-        )
+        self.context_width = found[f"{_FIRST_ATTENTION}.attn2.to_k.weight"].shape[1]
 
 
 def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _subset(tensors: Tensors, prefix: str) -> Tensors:
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _count(found: Tensors, prefix: str) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 LONGEST_SIDE = 16384  # pixels
-MOST_PIXELS = 64 << 20  # of one picture: 0.75 GiB as a tensor
+MOST_PIXELS = 64 << 20  # of all frames together: 0.75 GiB as a tensor
 _NO_MASK = 64  # pixels a side of the empty mask of a picture without transparency
 
 _AI_MADE = (
@@ -116,7 +116,8 @@ def _frame(frame: Image.Image) -> tuple[Tensor, Tensor]:
 
 
 def _check_size(image: Image.Image, name: str) -> None:
-    if max(image.size) > LONGEST_SIDE or image.width * image.height > MOST_PIXELS:
+    pixels = image.width * image.height * getattr(image, "n_frames", 1)
+    if max(image.size) > LONGEST_SIDE or pixels > MOST_PIXELS:
         raise PictureRejected(f"{_too_large(name)} It has {image.width}x{image.height}.")
 
 

@@ -1,5 +1,6 @@
 """The torch side of the sampler, built once, behind the server's doors."""
 
+import importlib
 import os
 import threading
 from pathlib import Path
@@ -61,6 +62,7 @@ def build(folders: Folders, *, device: str, max_batch: int) -> TorchRuntime:
 
     Raises ValueError for a device that is not there.
     """
+    importlib.import_module("engine.sampler.models.networks")  # diffusers takes seconds: now, not in the first prompt
     return TorchRuntime(device=_device(device), max_batch=max_batch)
 
 

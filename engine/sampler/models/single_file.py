@@ -1,6 +1,6 @@
 """SD 1.x checkpoints in one file: recognised and loaded from nothing but their tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,6 +16,13 @@ from engine.sampler.models.tokens import clip_vocabulary
 from engine.sampler.models.vae import Vae
 from engine.sampler.sampling.kinds import SD1_SPACE, Discrete
 
+_OTHER_FAMILIES = {
+    "Stable Diffusion XL": "conditioner.embedders.",
+    "Stable Diffusion 2.x": "cond_stage_model.model.",
+    "Stable Diffusion 3": "model.diffusion_model.joint_blocks.",
+    "Flux": "model.diffusion_model.double_blocks.",
+}
+
 
 def load_single_file(path: Path, placement: Placement) -> Checkpoint:
     """Load an SD 1.x checkpoint in the original single-file layout.
@@ -24,9 +31,9 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
     """
     tensors = read_tensors(path)
     _check_family(path, tensors)
-    unet = _filled(path, layout.unet(tensors), placement, placement.dtype)
-    vae = _filled(path, layout.autoencoder(tensors), placement, torch.float32)
-    text = _filled(path, layout.text_encoder(tensors), placement, torch.float32)
+    unet = _filled(path, layout.unet, tensors, placement, placement.dtype)
+    vae = _filled(path, layout.autoencoder, tensors, placement, torch.float32)
+    text = _filled(path, layout.text_encoder, tensors, placement, torch.float32)
     return Checkpoint(
         model=DiffusionModel(
             network=unet.network,
@@ -48,22 +55,35 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
     )
 
 
-def _filled(path: Path, blueprint: Blueprint, placement: Placement, dtype: torch.dtype) -> Blueprint:
+def _filled(
+    path: Path,
+    plan: Callable[[Mapping[str, Tensor]], Blueprint],
+    tensors: Mapping[str, Tensor],
+    placement: Placement,
+    dtype: torch.dtype,
+) -> Blueprint:
+    """Make one of the networks and put its tensors in; each must find its place. Raises ModelFileError."""
     try:
-        wrong = fill(blueprint.network, blueprint.tensors, placement, dtype)
-    except RuntimeError as error:  # shapes that do not fit
-        raise ModelFileError(f"{path.name} does not fit a Stable Diffusion 1.x {blueprint.part}: {error}.") from error
-    if wrong or blueprint.unused:
-        names = [*wrong, *blueprint.unused]
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        raise ModelFileError(
-            f"{path.name} does not fit a Stable Diffusion 1.x {blueprint.part}: missing or unexpected {shown}."
-        )
+        blueprint = plan(tensors)
+        wrong = [*fill(blueprint.network, blueprint.tensors, placement, dtype), *blueprint.unused]
+    except torch.OutOfMemoryError:
+        raise
+    except KeyError as error:
+        wrong = [str(error.args[0])]
+    except RuntimeError as error:  # shapes that do not fit; the first line only says which network
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelFileError(f"{path.name} does not fit Stable Diffusion 1.x: {reason}") from error
+    if wrong:
+        shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise ModelFileError(f"{path.name} does not fit Stable Diffusion 1.x: missing or unexpected {shown}.")
     return blueprint
 
 
 def _check_family(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelFileError unless these are the tensors of an SD 1.x checkpoint."""
+    for family, prefix in _OTHER_FAMILIES.items():
+        if any(name.startswith(prefix) for name in tensors):
+            raise ModelFileError(f"{path.name} is a {family} checkpoint; only Stable Diffusion 1.x is supported.")
     lacking = [part for part, key in layout.LANDMARKS.items() if key not in tensors]
     without = f"it has no {', no '.join(lacking)}"
     if len(lacking) == len(layout.LANDMARKS):

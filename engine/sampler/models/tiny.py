@@ -24,9 +24,7 @@ def load_folder(path: Path, placement: Placement) -> Checkpoint:
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
-        raise ModelFileError(
-            f"The built-in model in {path.name} is damaged ({error!r}); install Atelier again."
-        ) from error
+        raise ModelFileError(f"The built-in model is damaged ({error!r}); install Atelier again.") from error
 
 
 def _load(path: Path, placement: Placement) -> Checkpoint:

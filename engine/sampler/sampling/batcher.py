@@ -6,7 +6,6 @@ keeps its own seed, sampler, step count and guidance. Who waits, waits in a thre
 interrupts are handled too: the batcher's thread never calls anybody's code but samplers and networks.
 """
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -64,7 +63,6 @@ class Batcher:
         self._closing = threading.Event()
         self._groups: dict[_Key, deque[_Run]] = {}  # in the order of their turns; owned by the thread
         self._limits: dict[_Key, int] = {}  # rows that fit in memory, where that turned out less than max_batch
-        self._gate = threading.Lock()  # so that nothing enters the inbox after close has emptied it
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -80,41 +78,37 @@ class Batcher:
         Raises SamplingFailed, torch.OutOfMemoryError, InterruptedPrompt after `close`, and what the network raises.
         """
         run = _Run(trajectory=Trajectory(task))
-        with self._gate:
-            if self._closing.is_set():
-                raise InterruptedPrompt
-            self._inbox.put(run)
+        self._inbox.put(run)
         try:
-            return _follow(run, on_step, check_interrupted)
+            return self._follow(run, on_step, check_interrupted)
         finally:
             run.abandoned.set()
 
     def close(self) -> None:
         """Stop the thread after the pass it is in; what still runs raises InterruptedPrompt. May be called twice."""
-        with self._gate:
-            self._closing.set()
-            self._inbox.put(None)
+        self._closing.set()
+        self._inbox.put(None)
         self._thread.join()
 
-    def _work(self) -> None:
-        try:
-            with torch.inference_mode():
-                while not self._closing.is_set():
-                    self._take_in()
-                    if self._groups:
-                        self._round()
-        finally:
-            self._end_all()
+    def _follow(self, run: _Run, on_step: Callable[[Step], None], check_interrupted: Callable[[], None]) -> Tensor:
+        while True:
+            check_interrupted()
+            try:
+                event = run.events.get(timeout=_POLL)
+            except Empty:
+                if not self._thread.is_alive():
+                    raise InterruptedPrompt from None
+                continue
+            if not isinstance(event, Step):
+                return event.result()
+            on_step(event)
 
-    def _end_all(self) -> None:
-        with self._gate:
-            self._closing.set()
-            while not self._inbox.empty():
-                run = self._inbox.get()
-                if run is not None:
-                    run.end(error=InterruptedPrompt())
-        for run in itertools.chain(*self._groups.values()):
-            run.end(error=InterruptedPrompt())
+    def _work(self) -> None:
+        with torch.inference_mode():
+            while not self._closing.is_set():
+                self._take_in()
+                if self._groups:
+                    self._round()
 
     def _take_in(self) -> None:
         """Take in whoever has come; sleep if there is nothing else to do."""
@@ -207,15 +201,3 @@ class Batcher:
 
     def _limit(self, key: _Key) -> int:
         return self._limits.get(key, self._max_batch)
-
-
-def _follow(run: _Run, on_step: Callable[[Step], None], check_interrupted: Callable[[], None]) -> Tensor:
-    while True:
-        check_interrupted()
-        try:
-            event = run.events.get(timeout=_POLL)
-        except Empty:
-            continue
-        if not isinstance(event, Step):
-            return event.result()
-        on_step(event)

@@ -13,7 +13,7 @@ Channel = Literal["rgb", "a"]
 
 
 class NoPicture(ValueError):
-    """The bytes are no picture that we can decode, or one too large to decode."""
+    """The bytes are no picture that we can decode, or one too large to decode or to encode as asked."""
 
 
 def preview(data: bytes, wanted: str) -> tuple[bytes, str]:
@@ -79,5 +79,8 @@ def _open(data: bytes) -> "Image":
 def _encoded(picture: "Image", kind: str, quality: int | None = None) -> bytes:
     file = io.BytesIO()
     options = {} if quality is None else {"quality": quality}
-    picture.save(file, kind, **options)
+    try:
+        picture.save(file, kind, **options)
+    except (OSError, ValueError) as error:  # e.g. more than 16,383 pixels a side in WebP
+        raise NoPicture(f"the picture cannot be written as {kind}") from error
     return file.getvalue()

@@ -21,6 +21,7 @@ from engine.sampler.execution.model import JsonObject
 MOST_FRAMES_WAITING = 2048
 MOST_BYTES_WAITING = 64 << 20
 _PREVIEWS_STOP_AT = 16  # frames waiting; a preview that comes late shows what is over
+_STATUS_PAUSE = 0.1  # seconds
 _HEARTBEAT = 30.0  # seconds between pings; a dead peer is found within one and a half
 _LONGEST_MESSAGE = 1 << 20  # bytes, from a client
 _PREVIEW, _PREVIEW_WITH_METADATA = 1, 4  # events of binary frames
@@ -38,6 +39,7 @@ class _Client:
     outbox: deque[str | bytes] = field(default_factory=deque)
     waiting_bytes: int = 0
     filled: asyncio.Event = field(default_factory=asyncio.Event)
+    told: int = 0  # the length of the queue that it knows
     preview_metadata: bool = False
     hopeless: bool = False
 
@@ -47,6 +49,7 @@ class SocketHub:
 
     def __init__(self) -> None:
         self._remaining = 0
+        self._status_due = False
         self._clients: dict[str, list[_Client]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -59,7 +62,7 @@ class SocketHub:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=_LONGEST_MESSAGE)
         await socket.prepare(request)
         sid = request.query.get("clientId") or uuid.uuid4().hex
-        client = _Client(socket=socket, transport=request.transport, sid=sid)
+        client = _Client(socket=socket, transport=request.transport, sid=sid, told=self._remaining)
         self._clients.setdefault(client.sid, []).append(client)
         self._post(client, _frame("status", {"status": self._queue_state(), "sid": client.sid}))
         writer = asyncio.create_task(self._write(client))
@@ -81,9 +84,17 @@ class SocketHub:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), timeout=1)
 
-    def status(self, remaining: int) -> None:
-        """Tell everybody how many prompts wait or run."""
-        self._on_loop(lambda: self._broadcast_status(remaining))
+    @property
+    def connected(self) -> frozenset[str]:
+        """The ids of the clients that are connected."""
+        return frozenset(self._clients)
+
+    def status(self, remaining: int, client_id: str | None) -> None:
+        """Tell how many prompts wait or run: that client at once, as ComfyUI does, everybody else a moment later.
+
+        With hundreds of clients and prompts, telling everybody of every change would be most of the work.
+        """
+        self._on_loop(lambda: self._note_status(remaining, client_id))
 
     def send(self, client_id: str | None, event: str, data: JsonObject) -> None:
         """Tell the clients of that id; nobody if None."""
@@ -105,12 +116,24 @@ class SocketHub:
         except RuntimeError:
             return  # the loop is closed: nobody listens any more
 
-    def _broadcast_status(self, remaining: int) -> None:
+    def _note_status(self, remaining: int, client_id: str | None) -> None:
         self._remaining = remaining
         frame = _frame("status", {"status": self._queue_state()})
-        for sharing in list(self._clients.values()):
+        for client in self._clients.get(client_id or "", ()):
+            client.told = remaining
+            self._post(client, frame)
+        if not self._status_due and self._loop is not None:
+            self._status_due = True
+            self._loop.call_later(_STATUS_PAUSE, self._tell_status)
+
+    def _tell_status(self) -> None:
+        self._status_due = False
+        frame = _frame("status", {"status": self._queue_state()})
+        for sharing in self._clients.values():
             for client in sharing:
-                self._post(client, frame)
+                if client.told != self._remaining:
+                    client.told = self._remaining
+                    self._post(client, frame)
 
     def _send(self, client_id: str, event: str, data: JsonObject) -> None:
         if sharing := self._clients.get(client_id):

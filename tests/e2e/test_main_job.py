@@ -1,0 +1,127 @@
+"""The main job from the outside: a command line in, PNG files out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tests.e2e.processes import ROOT, Workplace, wait_for
+
+PROMPT = "a red house under a yellow sun"
+
+
+def test_one_command_makes_pictures_through_every_room(place: Workplace):
+    done = place.run("imagine", PROMPT, "--ar", "3:2", "--seed", "7", "--n", "2", "--steps", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    pictures = place.pictures()
+    assert len(pictures) == 2
+    for path in pictures:
+        assert str(path) in done.stdout
+        with Image.open(path) as picture:
+            assert picture.size == (160, 104)
+            graph = json.loads(picture.info["prompt"])
+            assert any(node["class_type"] == "KSampler" for node in graph.values())
+    assert "credits" in done.stdout
+    assert place.rows("SELECT status, count FROM job") == [("done", 2)]
+    assert place.rows("SELECT status FROM delivery") == [("delivered",)]
+    (quote, charged) = place.rows("SELECT quote, charged FROM job")[0]
+    assert 0 < charged <= quote
+
+
+def test_ctrl_c_cancels_and_refunds(place: Workplace):
+    with place.start("imagine", PROMPT, "--steps", "60", "--n", "4", "--size", "512x512") as process:
+        wait_for(lambda: (place.data / "atelier.db").exists() and place.rows_or_none("SELECT 1 FROM attempt"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert place.rows("SELECT status, charged FROM job") == [("cancelled", 0)]
+    assert place.rows("SELECT sum(amount_mgs) FROM ledger_entry WHERE kind != 'grant'") == [(0,)]
+    assert "Cancelled" in place.log("imagine")
+
+
+def test_the_bot_never_imports_torch(place: Workplace):
+    script = """
+import asyncio, sys
+from pathlib import Path
+from bot.compose import open_service, settings_of_this_process
+from bot.console.imagine import Wish, make_pictures
+settings = settings_of_this_process(None)
+wish = Wish(words=("a red house", "--steps", "2"), out=Path("out").absolute())
+code = asyncio.run(make_pictures(settings, wish))
+heavy = [name for name in ("torch", "diffusers", "transformers", "engine.sampler") if name in sys.modules]
+print("exit", int(code), "heavy", heavy)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=place.environment(),
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.strip().endswith("exit 0 heavy []"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("[[endpoints]\nname = 1", "atelier.toml"), ("[quota]\ngrants = 5", "grant"), ("acess = 'open'", "access")],
+    ids=["syntax", "wrong key in a table", "wrong key"],
+)
+def test_a_broken_settings_file_is_named_with_what_would_be_right(place: Workplace, content, says):
+    (place.folder / "atelier.toml").write_text(content)
+    for command in (("imagine", PROMPT), ("serve",), ("doctor",)):
+        done = place.run(*command)
+        assert done.returncode == 4
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(place: Workplace):
+    """A file system of two megabytes, in a mount namespace of its own: real ENOSPC, for bot and sampler alike."""
+    script = (
+        f"mount -t tmpfs -o size=2m tmpfs {place.data} && "
+        f"head -c 1600k /dev/zero > {place.data}/ballast; "
+        f"{sys.executable} -m bot imagine '{PROMPT}' --steps 2; code=$?; "
+        f"rm -f {place.data}/ballast; "
+        f"{sys.executable} -m bot imagine '{PROMPT}' --steps 2; echo codes $code $?"
+    )
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    done = subprocess.run(
+        [*unshare, "sh", "-c", script],
+        env=place.environment(),
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert "disk is full" in said, said
+    assert "Traceback" not in said
+    assert said.rstrip().endswith(" 0"), said
+
+
+def test_help_names_every_command(place: Workplace):
+    done = place.run("--help")
+    assert done.returncode == 0
+    for command in ("serve", "sampler", "imagine", "doctor", "workflows"):
+        assert command in done.stdout
+
+
+def test_workflows_check_lints_against_the_real_sampler(place: Workplace):
+    done = place.run("workflows", "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "txt2img on local: runs" in done.stdout
+    own = place.folder / "own" / "mine"
+    own.mkdir(parents=True)
+    for name in ("workflow.json", "template.toml"):
+        text = (ROOT / "config" / "workflows" / "txt2img" / name).read_text()
+        (own / name).write_text(text.replace("KSampler", "KSamplr"))
+    done = place.run("workflows", "check", ATELIER_WORKFLOWS_DIR=str(own.parent))
+    assert done.returncode == 1
+    assert "KSamplr" in done.stdout
+    assert "KSampler" in done.stdout
