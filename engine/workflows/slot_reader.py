@@ -51,7 +51,7 @@ TAKEN_NAMES = frozenset(
         "template",
     },
 )
-"""Names that mean something else in every line: a slot of one's own could not be typed. The catalog's test holds them."""
+"""Names that mean something else in every line: such a slot could not be typed. The catalog's test holds them."""
 _TYPES = tuple(str(each) for each in SlotType)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

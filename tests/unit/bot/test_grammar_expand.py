@@ -4,7 +4,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.grammar import expand, expand_words, parse
@@ -97,6 +97,7 @@ def test_a_shells_words_expand_within_and_across() -> None:
     assert expand_words(["a\x1fb"], 4) == (("a b",),)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("{},ab \\"), max_size=40))
 def test_the_count_is_the_number_of_lines_and_expansion_ends(text: str) -> None:
     lines = expand(text, 1_000_000)

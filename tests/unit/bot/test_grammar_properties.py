@@ -1,6 +1,6 @@
 """What holds for every line: it is read or refused, and the canonical line says the same."""
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import FLAGS, FlagKind, flags_for
@@ -24,6 +24,7 @@ PIECES = st.one_of(
 LINES = st.lists(PIECES, max_size=8).map(" ".join)
 
 
+@settings(deadline=None)
 @given(LINES)
 @example('a --no \\"b" c')
 @example("a --caption \"'x'\"")
@@ -41,6 +42,7 @@ def test_every_line_is_read_the_same_from_its_canonical_form_or_refused(text: st
     assert expand(canonical, 1) == (canonical,), "what is canonical makes one job"
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=8))
 def test_every_argv_is_read_or_refused(words: list[str]) -> None:
     template_of(words)
@@ -74,6 +76,7 @@ OPTIONS = st.fixed_dictionaries(
 SIDES = st.tuples(st.integers(1, 9999), st.integers(1, 9999))
 
 
+@settings(deadline=None)
 @given(
     prompt=TEXTS,
     options=OPTIONS,

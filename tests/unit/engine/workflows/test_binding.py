@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadValue, EmptyPrompt, MissingInput, UnsupportedOption, UserError
@@ -181,6 +181,7 @@ def test_bools_and_optional_masks() -> None:
         bind(template, {"tile": 1}, seed=1)
 
 
+@settings(deadline=None)
 @given(
     options=st.dictionaries(
         st.sampled_from([*TXT2IMG.slots, "denoise", "__class__"]),

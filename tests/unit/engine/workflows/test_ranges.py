@@ -1,7 +1,7 @@
 """Ranges as people read them, and the nearest number and name."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.workflows.nearest import nearest
@@ -24,6 +24,7 @@ def test_numbers_are_plain(number: float, text: str) -> None:
     assert plain(number) == text
 
 
+@settings(deadline=None)
 @given(st.floats(-1e9, 1e9))
 def test_a_plain_number_reads_back(number: float) -> None:
     assert float(plain(number)) == number
@@ -38,6 +39,7 @@ def test_ranges_are_signs(limits: tuple[float | None, float | None], text: str) 
     assert range_text(*limits) == text
 
 
+@settings(deadline=None)
 @given(
     value=st.integers(-(10**9), 10**9),
     low=st.integers(-100, 100),

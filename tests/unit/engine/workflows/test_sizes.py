@@ -1,7 +1,7 @@
 """Sizes: the native area in another shape, on the grid."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadValue
@@ -25,6 +25,7 @@ def test_an_aspect_keeps_the_native_area(
     assert size_for(native=native, aspect=aspect) == size
 
 
+@settings(deadline=None)
 @given(
     side=st.integers(8, 256).map(lambda cells: 8 * cells),
     aspect=st.tuples(st.integers(1, 400), st.integers(1, 400)),

@@ -89,6 +89,7 @@ def slot(name: str = "steps", node: str = "KSampler", input: str = "steps", type
         (slot(name="latents", input="latent"), ["from node 2", "cannot cut a wire"]),
         (slot(name="seed", input="seed"), ["slots.seed.type", "of type “seed”"]),
         (slot(name="Steps"), ["name"]),
+        (slot(name="n"), ["slots.n: --n is a flag of its own already"]),
         (slot(more="min = 30"), ["slots.steps.input", "20", "≥ 30"]),
         (slot(more="max = 10\ndefault = 11"), ["slots.steps.default", "11", "≤ 10", "nearest: 10"]),
         (slot(more="min = 5\nmax = 2"), ["slots.steps.min", "above max"]),
