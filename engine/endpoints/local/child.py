@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import secrets
+import signal
 import subprocess
 import time
 from collections import deque
@@ -20,6 +22,7 @@ _log = structlog.get_logger(__name__)
 KEY_VARIABLE = "ATELIER_SAMPLER_KEY"
 _LONGEST_LINE = 4096  # bytes of a line of output that are kept
 _PIECE = 65536
+_GLANCE = 0.05  # seconds between looks at whether it has ended
 
 
 Up = Callable[[Address], Awaitable[None]]
@@ -130,15 +133,29 @@ class SamplerChild:
             return "its first line does not say where it listens"
         if url:
             await up(Address(url=url, key=key))
-            async for line in lines:
-                self._pass_on(line)
+            await self._until_silent_or_gone(process, lines)
         return ""
+
+    async def _until_silent_or_gone(self, process: asyncio.subprocess.Process, lines: AsyncIterator[str]) -> None:
+        """Pass on what it says; a worker of its own may hold its output open after its death."""
+        saying = asyncio.ensure_future(self._pass_on_all(lines))
+        gone = asyncio.ensure_future(_exit_code(process))
+        try:
+            await asyncio.wait({saying, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            saying.cancel()
+            gone.cancel()
+            await asyncio.gather(saying, gone, return_exceptions=True)
+
+    async def _pass_on_all(self, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            self._pass_on(line)
 
     async def _obituary(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> str:
         """Say why a child ended whose output has ended."""
         try:
             async with asyncio.timeout(self._stop_timeout):
-                code = await process.wait()
+                code = await _exit_code(process)
         except TimeoutError:
             return "it closed its output"
         await asyncio.wait({errors}, timeout=1.0)  # its last words may still be in the pipe
@@ -166,11 +183,22 @@ class SamplerChild:
                 process.terminate()
             try:
                 async with asyncio.timeout(self._stop_timeout):
-                    await process.wait()
+                    await _exit_code(process)
             except TimeoutError:
                 with suppress(ProcessLookupError):
                     process.kill()
-        await process.wait()
+        with suppress(ProcessLookupError):  # nobody is left in its group, as a rule
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._stop_timeout):
+                await process.wait()  # until its pipes are closed
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Wait for the process itself; asyncio's own `wait` waits for whoever else holds its pipes, too."""
+    while process.returncode is None:  # noqa: ASYNC110 (asyncio has no event for it)
+        await asyncio.sleep(_GLANCE)
+    return process.returncode
 
 
 def _url_of(line: str) -> str:

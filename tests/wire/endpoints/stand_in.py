@@ -2,12 +2,14 @@
 
 Its one argument is a JSON object: {"mode": ..., "log": FILE}. Every start appends a line to the log: pid and key.
 Modes: "well"; "dies" (at once, with last words); "mute" (never says where it listens); "rubbish" (says something else);
-"stubborn" (ignores SIGTERM and the end of its input); "hung" (listens, answers nothing); "chatty" (writes a lot).
+"stubborn" (ignores SIGTERM and the end of its input); "hung" (listens, answers nothing); "chatty" (writes a lot);
+"family" (has a child of its own, which holds its output open).
 """
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -55,6 +57,9 @@ if MODE == "mute":
 if MODE == "rubbish":
     print("Hello!", flush=True)
     time.sleep(3600)
+if MODE == "family":
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+    Path(told["log"] + ".worker").write_text(str(worker.pid))
 if MODE == "chatty":
     print("x" * 1_000_000, file=sys.stderr, flush=True)
     print("the last of many lines", file=sys.stderr, flush=True)

@@ -35,6 +35,11 @@ def starts(log: Path) -> list[tuple[int, str]]:
     return [(int(pid), key) for pid, key in (line.split() for line in lines)]
 
 
+def worker_of(log: Path) -> int:
+    """The pid of the stand-in's own child."""
+    return int(Path(f"{log}.worker").read_text())
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
     try:
@@ -143,6 +148,16 @@ async def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
         await until(lambda: kept.ups)
         ((pid, _),) = starts(kept.log)
     assert not alive(pid)
+
+
+async def test_its_death_is_seen_and_its_workers_end_with_it(tmp_path: Path) -> None:
+    async with Kept("family", tmp_path).running() as kept:
+        await until(lambda: kept.ups)
+        worker = worker_of(kept.log)
+        assert alive(worker)
+        os.kill(starts(kept.log)[0][0], signal.SIGKILL)
+        await until(lambda: kept.downs)
+        assert not alive(worker)
 
 
 async def test_what_it_writes_is_logged_whatever_its_length(tmp_path: Path) -> None:
