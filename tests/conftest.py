@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 
-class NetworkRefused(RuntimeError):  # noqa: N818 - not an OSError: code under test must not take it for a bad connection
-    """A test tried to leave this machine."""
+class NetworkRefused(RuntimeError):
+    """A test tried to leave this machine; no OSError, so that code under test cannot take it for a bad connection."""
 
 
 def _check(host: object) -> None:
