@@ -3,10 +3,9 @@
 import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -31,13 +30,10 @@ from engine.errors import StartError, StorageError
 from engine.images import ImageLimits
 from engine.model import Identity
 from engine.pace import Pace
-from engine.ports import Books
+from engine.ports import Blobs, Books, Clock
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
-
-if TYPE_CHECKING:
-    from storage.policy import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -118,36 +114,21 @@ def build_pool(settings: Settings) -> Pool:
     return Pool([build_endpoint(settings, endpoint) for endpoint in settings.endpoints], missing=missing)
 
 
-def unserved_platforms(settings: Settings) -> tuple[str, ...]:
-    """Platforms that have a token but no adapter in this version."""
-    tokens: Mapping[str, object] = {"discord": settings.discord.token, "telegram": settings.telegram.token}
-    return tuple(name for name, token in tokens.items() if token is not None)
-
-
 @asynccontextmanager
 async def open_service(settings: Settings, *, alone: bool = False) -> AsyncIterator[Service]:
     """Open database, endpoints and adapters, and run until the block ends; everything is closed in reverse order.
 
     `alone`: for one console command; it serves only the jobs of its own terminal, listens on a free port and leaves no
-    notice. Raises StartError, StorageError, or TemplateError.
+    notice. Raises StartError or StorageError.
     """
-    # A terminal that finds a running service needs no database: loading it here halves the terminal's start.
-    from storage.blobs import FileBlobs
-    from storage.books import open_books
-    from storage.database import Database
-
     clock, board, pace = SystemClock(), Board(), Pace()
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database = await Database.open(settings.database_path)
-        stack.push_async_callback(database.close)
-        books = open_books(database, clock, build_policy(settings))
-        blobs = FileBlobs(settings.data_dir / "blobs")
+        books, blobs = await open_storage(settings, clock, stack)
         pool = build_pool(settings)
         await pool.start()
         stack.push_async_callback(pool.close)
-        own_jobs: set[str] | None = set() if alone else None
+        own_jobs = set[str]() if alone else None
         dispatcher = Dispatcher(
             books=books,
             blobs=blobs,
@@ -158,6 +139,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             max_tries=settings.tasks.max_tries,
             only_jobs=own_jobs,
         )
+        pool.subscribe(dispatcher.wake)
         studio = Studio(
             books=books,
             blobs=blobs,
@@ -166,16 +148,8 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             board=board,
             pace=pace,
             dispatch=dispatcher,
-            access=Access(
-                operators=frozenset(settings.operators),
-                open=settings.access == "open",
-                allowed=frozenset(settings.allowlist),
-            ),
-            image_limits=ImageLimits(
-                max_bytes=settings.inputs.max_bytes,
-                max_pixels=settings.inputs.max_pixels,
-                max_side=settings.inputs.max_side,
-            ),
+            access=build_access(settings),
+            image_limits=build_image_limits(settings),
         )
         console = ConsoleAdapter(texts=texts, blobs=blobs, identity=console_identity(), locale=settings.locale)
         adapters: list[Adapter] = [console]
@@ -189,41 +163,64 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         notice = await door.open()
         stack.push_async_callback(door.close)
         service = Service(
-            commands=Commands(
-                studio=studio,
-                board=board,
-                clock=clock,
-                resolver=RequestResolver(studio, build_defaults(settings)),
-                max_jobs=settings.quota.max_jobs_per_request,
-            ),
+            commands=build_commands(settings, studio, board, clock),
             dispatcher=dispatcher,
             delivery=DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=adapters),
             adapters=adapters,
             own_jobs=own_jobs,
             notice=notice,
         )
-        for platform in unserved_platforms(settings):
-            log.warning("platform_not_served", platform=platform)
         async with service.running():
             if not alone:
                 door.announce(notice, settings.data_dir)
             yield service
 
 
-def build_defaults(settings: Settings) -> Defaults:
-    """What a request means that does not say."""
-    return Defaults(template=settings.defaults.template, image_template="img2img", model=settings.defaults.model)
-
-
-def build_policy(settings: Settings) -> "Policy":
-    """What the books enforce."""
+async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Books, Blobs]:
+    """Open what must survive a power cut; `stack` closes it. Raises StorageError."""
+    # A terminal that finds a running service needs no database: importing it here halves the terminal's start.
+    from storage.blobs import FileBlobs
+    from storage.books import open_books
+    from storage.database import Database
     from storage.policy import Policy
 
-    return Policy(
+    policy = Policy(
         grant=settings.quota.grant * 1000,
         period_seconds=settings.quota.period_hours * 3600,
         max_queued_jobs=settings.quota.max_queued_jobs,
     )
+    database = await Database.open(settings.database_path)
+    stack.push_async_callback(database.close)
+    blobs = FileBlobs(settings.data_dir / "blobs")
+    stack.callback(blobs.close)
+    return open_books(database, clock, policy), blobs
+
+
+def build_commands(settings: Settings, studio: Studio, board: Board, clock: Clock) -> Commands:
+    """The commands, with what a request means that does not say."""
+    defaults = Defaults(template=settings.defaults.template, image_template="img2img", model=settings.defaults.model)
+    return Commands(
+        studio=studio,
+        board=board,
+        clock=clock,
+        resolver=RequestResolver(studio, defaults),
+        max_jobs=settings.quota.max_jobs_per_request,
+    )
+
+
+def build_access(settings: Settings) -> Access:
+    """Who is served at all."""
+    return Access(
+        operators=frozenset(settings.operators),
+        open=settings.access == "open",
+        allowed=frozenset(settings.allowlist),
+    )
+
+
+def build_image_limits(settings: Settings) -> ImageLimits:
+    """How large an input may be."""
+    inputs = settings.inputs
+    return ImageLimits(max_bytes=inputs.max_bytes, max_pixels=inputs.max_pixels, max_side=inputs.max_side)
 
 
 async def readiness(books: Books, pool: Pool) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.door import Notice
+from config.keys import variable_name
 from config.settings import EndpointSettings, Settings
 from engine.errors import AtelierError, ServiceRunning, TemplateBroken
 from engine.workflows.library import Library
@@ -155,7 +156,7 @@ async def check_endpoint(session: aiohttp.ClientSession, settings: Settings, end
     try:
         async with session.get(url, headers=headers) as reply:
             if reply.status in (401, 403):
-                variable = f"ATELIER_ENDPOINT_KEYS__{endpoint.name.upper()}"
+                variable = variable_name(f"endpoint_keys.{endpoint.name}")
                 return bad(subject, f"{endpoint.url} refused the key", f"set {variable}")
             if reply.status != 200:
                 return bad(subject, f"{url} answered {reply.status}", "check that the url is a ComfyUI server's")
@@ -171,7 +172,7 @@ async def check_discord(session: aiohttp.ClientSession, settings: Settings) -> F
         return good("discord", "off (no token)")
     headers = {"Authorization": f"Bot {settings.discord.token.get_secret_value()}"}
     url = f"{settings.discord.api_base}/users/@me"
-    return await _check_token(session, "discord", url, headers, "ATELIER_DISCORD__TOKEN", name="username")
+    return await _check_token(session, "discord", url, headers, variable_name("discord.token"), name="username")
 
 
 async def check_telegram(session: aiohttp.ClientSession, settings: Settings) -> Finding:
@@ -179,7 +180,7 @@ async def check_telegram(session: aiohttp.ClientSession, settings: Settings) -> 
     if settings.telegram.token is None:
         return good("telegram", "off (no token)")
     url = f"{settings.telegram.api_base}/bot{settings.telegram.token.get_secret_value()}/getMe"
-    return await _check_token(session, "telegram", url, {}, "ATELIER_TELEGRAM__TOKEN", name="username")
+    return await _check_token(session, "telegram", url, {}, variable_name("telegram.token"), name="username")
 
 
 async def _check_token(

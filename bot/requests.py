@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.catalog import flags_for
 from bot.grammar import ParsedLine, render
 from engine.errors import UnknownChoice, UnsupportedOption
 from engine.images import KeptImage
@@ -66,7 +67,7 @@ class RequestResolver:
             count=line.count or 1,
             lane=line.lane or Lane.FAST,
             place=place,
-            text=render(line),
+            text=render(line, flags_for(template.slots.values())),
             private=line.private,
             spoiler=line.spoiler,
         )

@@ -39,7 +39,7 @@ def clean_image(data: bytes, limits: ImageLimits, *, name: str = "image") -> byt
     as decoding takes: call it off the event loop. Raises ImageRejected (name, reason, limit).
     """
     if len(data) > limits.max_bytes:
-        raise ImageRejected(name=name, reason="bytes", limit=f"{limits.max_bytes // 2**20} MiB")
+        raise ImageRejected(name=name, reason="bytes", limit=f"{limits.max_bytes / 2**20:.3g} MiB")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.width, image.height, limits, name)
