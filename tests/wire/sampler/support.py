@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +196,22 @@ class Server:
                     return dict(found[prompt_id])
                 await asyncio.sleep(0.01)
 
+    async def runs(self, count: int) -> None:
+        """Wait until that many prompts run."""
+
+        async def so_many() -> bool:
+            return len((await self.get("/queue"))["queue_running"]) == count
+
+        await eventually(so_many)
+
+    async def lost(self, client_id: str) -> None:
+        """Wait until that client is not connected."""
+
+        async def gone() -> bool:
+            return client_id not in self.sampler.hub.connected
+
+        await eventually(gone)
+
     @asynccontextmanager
     async def socket(self, client_id: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """Connect a WebSocket."""
@@ -208,6 +224,15 @@ class Server:
         async with self.socket(client_id) as socket:
             prompt_id = await self.submit(graph, client_id=client_id, **more)
             return await until_end(socket, prompt_id)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(20):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 async def until_end(socket: aiohttp.ClientWebSocketResponse, prompt_id: str) -> list[Any]:
@@ -248,7 +273,7 @@ async def running(folder: Path, *, ready: bool = True, key: str = "", **more: An
         if ready:
             sampler.executor.start(runtime)
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with aiohttp.ClientSession(headers=headers) as http:
+        async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as http:
             yield Server(sampler=sampler, nodes=nodes, runtime=runtime, url=url, http=http)
     finally:
         nodes.hold.set()
