@@ -47,30 +47,21 @@ def grant(session: Session, wallet_id: str, policy: Policy, now: float) -> Balan
     holds more (by transfers or refunds) keeps it. The entry is written even when it gives nothing, so that spending
     later in the period brings no second grant. A clock that goes back grants nothing again.
     """
-    wallet = session.get_one(WalletRow, wallet_id, with_for_update=True)
-    period = policy.period(now)
-    if wallet.granted_period < period:
-        amount = max(0, _grant_of(wallet, policy) - available(session, wallet_id))
-        wallet.granted_period = period
-        session.add(
-            LedgerEntryRow(
-                key=f"grant:{wallet_id}:{period}", wallet_id=wallet_id, kind=EntryKind.GRANT, amount=amount, at=now
-            )
-        )
-        session.flush()
-    return _balance(session, wallet, policy, now)
+    return _balance(session, _granted(session, wallet_id, policy, now), policy, now)
 
 
 def hold(session: Session, job: JobRow, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    balance = grant(session, job.wallet_id, policy, now)
-    if job.quote > balance.available:
+    _granted(session, job.wallet_id, policy, now)
+    balance = available(session, job.wallet_id)
+    if job.quote > balance:
+        wait = policy.resets_at(now) - now
         raise InsufficientCredits(
-            f"the quote of {job.quote} mgs is more than the {balance.available} mgs available",
-            retry_after=balance.resets_at - now,
+            f"the quote of {job.quote} mgs is more than the {balance} mgs available",
+            retry_after=wait,
             cost=credits(job.quote),
-            available=credits(balance.available),
-            resets=round(balance.resets_at - now),
+            available=credits(balance),
+            resets=round(wait),
         )
     _post(session, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
 
@@ -92,12 +83,27 @@ def refund(session: Session, job: JobRow, note: str, now: float) -> None:
         _post(session, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
 
 
+def _granted(session: Session, wallet_id: str, policy: Policy, now: float) -> WalletRow:
+    wallet = session.get_one(WalletRow, wallet_id, with_for_update=True)
+    period = policy.period(now)
+    if wallet.granted_period < period:
+        amount = max(0, _grant_of(wallet, policy) - available(session, wallet_id))
+        wallet.granted_period = period
+        session.add(
+            LedgerEntryRow(
+                key=f"grant:{wallet_id}:{period}", wallet_id=wallet_id, kind=EntryKind.GRANT, amount=amount, at=now
+            )
+        )
+        session.flush()
+    return wallet
+
+
 def _balance(session: Session, wallet: WalletRow, policy: Policy, now: float) -> Balance:
     return Balance(
         available=available(session, wallet.id),
         held=held(session, wallet.id),
         grant=_grant_of(wallet, policy),
-        resets_at=(policy.period(now) + 1) * policy.period_seconds,
+        resets_at=policy.resets_at(now),
     )
 
 

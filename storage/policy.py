@@ -16,3 +16,7 @@ class Policy:
     def period(self, now: float) -> int:
         """Give the index of the period that `now` falls in; periods are counted from the epoch."""
         return int(now // self.period_seconds)
+
+    def resets_at(self, now: float) -> float:
+        """Give when the period after that of `now` begins."""
+        return (self.period(now) + 1) * self.period_seconds
