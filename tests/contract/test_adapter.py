@@ -1,0 +1,122 @@
+"""What every platform keeps, seen from the delivery; run on the fake and on the console."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.adapter import Adapter
+from bot.console.adapter import ConsoleAdapter
+from bot.replies import Button, Meter, Reply, Tone, text
+from bot.texts import Texts
+from config.settings import config_dir
+from engine.errors import ChatGone, DeliveryError
+from engine.model import Identity, Picture, Place
+from storage.blobs import FileBlobs
+from tests.fakes.adapter import FakeAdapter
+
+JOB = "abcdefghijklmnop"
+WORKING = Reply(
+    lines=(text("job-running", percent=50, bar="▓▓▓░░░", step=5, steps=10),),
+    tone=Tone.WORKING,
+    job_id=JOB,
+    meter=Meter(stage="sampling", done=5, total=10, eta=3.0),
+    buttons=(Button(action="cancel", job_id=JOB),),
+)
+CANCELLED = Reply(lines=(text("job-cancelled"),), tone=Tone.CANCELLED, job_id=JOB)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path):
+    blobs = FileBlobs(tmp_path / "blobs")
+    yield blobs
+    blobs.close()
+
+
+@pytest.fixture(params=["fake", "console"])
+def adapter(request: pytest.FixtureRequest, blobs: FileBlobs) -> Adapter:
+    if request.param == "fake":
+        return FakeAdapter()
+    return ConsoleAdapter(
+        texts=Texts.load(config_dir() / "locales"),
+        blobs=blobs,
+        identity=Identity(platform="console", id="1", name="Ada"),
+        locale="en",
+    )
+
+
+@pytest.fixture
+def place(adapter: Adapter, tmp_path: Path) -> Place:
+    return Place(platform=adapter.platform, chat=str(tmp_path / "chat"), reply_to="nobody listens", owner="Ada")
+
+
+async def result(blobs: FileBlobs, count: int = 2) -> Reply:
+    """A job's end, with pictures that are really stored."""
+    pictures = []
+    for number in range(count):
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, "PNG")
+        blob = await blobs.put(buffer.getvalue())
+        size = len(buffer.getvalue())
+        pictures.append(Picture(blob=blob, filename="a_00001_.png", kind="images", mime="image/png", size=size))
+    line = text("job-result", prompt="a house", owner="Ada", seconds=1.5, endpoint="gpu", credits="0.3")
+    return Reply(lines=(line,), tone=Tone.DONE, job_id=JOB, pictures=tuple(pictures))
+
+
+async def test_a_message_is_posted_and_becomes_the_result(adapter: Adapter, place: Place, blobs: FileBlobs):
+    message = await adapter.post(place, WORKING, nonce="n1")
+    assert message
+    await adapter.edit(place, message, WORKING)
+    await adapter.edit(place, message, await result(blobs))
+
+
+async def test_the_same_nonce_is_the_same_message(adapter: Adapter, place: Place):
+    assert await adapter.post(place, WORKING, nonce="n1") == await adapter.post(place, WORKING, nonce="n1")
+    assert await adapter.post(place, WORKING, nonce="n2") != await adapter.post(place, WORKING, nonce="n1")
+
+
+async def test_a_result_that_is_sent_twice_is_there_once(adapter: Adapter, place: Place, blobs: FileBlobs):
+    reply = await result(blobs)
+    message = await adapter.post(place, reply, nonce="n1")
+    await adapter.edit(place, message, reply)
+    if isinstance(adapter, ConsoleAdapter):
+        assert [path.name for path in sorted(Path(place.chat).iterdir())] == [f"{JOB}-1.png", f"{JOB}-2.png"]
+    else:
+        assert isinstance(adapter, FakeAdapter)
+        assert adapter.messages(JOB) == {message}
+
+
+async def test_a_job_without_pictures_ends_too(adapter: Adapter, place: Place):
+    await adapter.edit(place, await adapter.post(place, WORKING, nonce="n1"), CANCELLED)
+
+
+async def test_limits_are_data(adapter: Adapter):
+    assert adapter.limits.progress_interval >= 0
+    assert adapter.limits.preview_interval >= 0
+
+
+async def test_it_stops_and_starts(adapter: Adapter):
+    async def handle(_: object) -> Reply:
+        return CANCELLED
+
+    await adapter.start(handle)
+    await adapter.stop()
+
+
+@pytest.mark.parametrize("spoil", [Path.touch, lambda path: path.symlink_to("/proc")], ids=["a file", "unwritable"])
+async def test_a_folder_that_cannot_be_written_is_a_chat_that_is_gone(
+    blobs: FileBlobs, tmp_path: Path, spoil: Callable[[Path], None]
+):
+    console = ConsoleAdapter(
+        texts=Texts.load(config_dir() / "locales"),
+        blobs=blobs,
+        identity=Identity(platform="console", id="1"),
+        locale="en",
+    )
+    spoil(tmp_path / "chat")
+    place = Place(platform="console", chat=str(tmp_path / "chat" / "inside"))
+    with pytest.raises(DeliveryError) as error:
+        await console.edit(place, "m", await result(blobs))
+    assert isinstance(error.value, ChatGone)
