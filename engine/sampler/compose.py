@@ -1,6 +1,7 @@
 """The only place where the sampler's objects are built and wired, and where its environment is read."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -138,8 +139,7 @@ async def serve(sampler: Sampler) -> int:
         url = await _listen(runner, sampler.options)
         if sampler.options.exit_with_parent:
             end_with_parent(loop, stop)
-        sys.stdout.write(json.dumps({"url": url}) + "\n")
-        sys.stdout.flush()
+        _say({"url": url})
         _log.info("listening", action="listen", url=url)
         loop.call_later(_DOORS_FIRST, _load_behind, sampler, give_up)
         code = await stopped
@@ -147,6 +147,12 @@ async def serve(sampler: Sampler) -> int:
         await _close(sampler, runner)
     _log.info("stopped", action="stop", code=code)
     return code
+
+
+def _say(line: dict[str, str]) -> None:
+    with contextlib.suppress(OSError):  # whoever started us need not listen
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 async def _listen(runner: web.AppRunner, options: Options) -> str:

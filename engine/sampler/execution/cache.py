@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.sampler.execution.model import JsonObject, Link, Node, Store
+from engine.sampler.execution.model import JsonObject, Link, Node, Prompt, Store
 from engine.sampler.nodes.registry import NodeDeclaration
 
 MOST_ENTRIES = 1024
@@ -27,15 +27,20 @@ class Computed:
 
 
 def signatures(
-    order: Iterable[Node], declarations: Mapping[str, NodeDeclaration], store: Store, prompt_id: str
+    order: Iterable[Node], declarations: Mapping[str, NodeDeclaration], store: Store, prompt: Prompt
 ) -> dict[str, str]:
-    """Give each node's signature; `order` has ancestors first. Uncached nodes get one of this prompt's own."""
+    """Give each node's signature; `order` has ancestors first. Uncached nodes get one of this prompt's own.
+
+    What a node takes besides its inputs counts too: a picture never carries the workflow of somebody else's prompt.
+    """
+    hidden = {"PROMPT": prompt.graph, "EXTRA_PNGINFO": prompt.extra_data.get("extra_pnginfo")}
     signed: dict[str, str] = {}
     for node in order:
         declaration = declarations[node.class_type]
         parts: list[object] = [node.class_type]
         if declaration.uncached:
-            parts += [prompt_id, node.id]
+            parts += [prompt.id, node.id]
+        parts += [hidden[kind] for kind in declaration.hidden.values() if kind in hidden]
         for given in declaration.inputs:
             match node.inputs.get(given.name):
                 case None:

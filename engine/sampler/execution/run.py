@@ -106,7 +106,7 @@ class PromptRun:
         self._telling.noted("execution_start", {})
         shop, nodes = self._shop, self._prompt.nodes
         order = by_ancestors(nodes)
-        signed = signatures(order, shop.declarations, shop.store, self._prompt.id)
+        signed = signatures(order, shop.declarations, shop.store, self._prompt)
         for node in nodes.values():
             if found := self._from_cache(node, signed[node.id]):
                 self._results[node.id] = found

@@ -35,8 +35,8 @@ class SamplerFolders:
     output: Path
     temp: Path
     built_in: Path | None  # the directory of the built-in model; None hides it
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-    _counters: dict[Path, int] = field(default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
+    _counters: dict[Path, int] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Files of a models folder or pictures of "input", sorted; the built-in model last. Raises ValueError."""

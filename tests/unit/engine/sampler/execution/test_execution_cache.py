@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.sampler.execution.cache import Computed, NodeCache, signatures, size_of
-from engine.sampler.execution.model import Link, Node, Value
+from engine.sampler.execution.model import Link, Node, Prompt, Value
 from engine.sampler.nodes.declarations import built_in
 from engine.sampler.nodes.registry import Input, NodeDeclaration
 
@@ -110,9 +110,12 @@ class Store:
         return f"{folder}/{name}/{self.content}"
 
 
-def sign(store: Store, *nodes: Node, prompt_id: str = "p", **more: NodeDeclaration) -> dict[str, str]:
+def sign(
+    store: Store, *nodes: Node, prompt_id: str = "p", pnginfo: Any = None, **more: NodeDeclaration
+) -> dict[str, str]:
     anything: Any = store
-    return signatures(nodes, {**built_in(), **more}, anything, prompt_id)
+    prompt = Prompt(id=prompt_id, number=1, graph={}, nodes={}, outputs=(), extra_data={"extra_pnginfo": pnginfo})
+    return signatures(nodes, {**built_in(), **more}, anything, prompt)
 
 
 def load(name: str = "a") -> Node:
@@ -145,6 +148,13 @@ def test_uncached_nodes_and_what_follows_them_belong_to_one_prompt() -> None:
     two = sign(Store(), node, encode(slot=0), Clock=clock, prompt_id="q")
     assert one["1"] != two["1"]
     assert one["2"] != two["2"]
+
+
+def test_a_picture_is_not_shared_with_a_prompt_that_has_another_workflow() -> None:
+    save = Node(id="3", class_type="SaveImage", inputs={"images": Link(node="2", slot=0)})
+    one, two = (sign(Store(), load(), encode(), save, pnginfo={"workflow": name}) for name in ("mine", "yours"))
+    assert one["3"] != two["3"]
+    assert one["2"] == two["2"]
 
 
 def test_undeclared_and_absent_inputs_do_not_matter() -> None:

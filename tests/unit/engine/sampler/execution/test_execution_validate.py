@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.sampler.execution.cache import signatures
-from engine.sampler.execution.model import Link, Value
+from engine.sampler.execution.model import Link, Prompt, Value
 from engine.sampler.execution.order import by_ancestors, needed
 from engine.sampler.execution.validate import MOST_NODES, Accepted, Rejected, validate
 from engine.sampler.nodes.declarations import built_in
@@ -253,4 +253,5 @@ def test_whatever_comes_is_answered(prompt: Any) -> None:
         """Files are as they are listed."""
 
     store: Any = Store()
-    assert signatures(order, DECLARATIONS, store, "p").keys() == verdict.nodes.keys()
+    accepted = Prompt(id="p", number=1, graph=verdict.graph, nodes=verdict.nodes, outputs=verdict.outputs)
+    assert signatures(order, DECLARATIONS, store, accepted).keys() == verdict.nodes.keys()
