@@ -31,6 +31,7 @@ class DiffusionModel:
     dtype: torch.dtype
     kind: ModelKind
     space: LatentSpace
+    context_width: int  # numbers a token of the prompts that it reads
     colours: LatentColours
 
     def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -41,6 +42,7 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
             dtype=placement.dtype,
             kind=Discrete(),
             space=SD1_SPACE,
+            context_width=cast(int, unet.config["cross_attention_dim"]),
             colours=SD1_COLOURS,
         ),
         text=TextEncoder(

@@ -50,6 +50,7 @@ def _load(path: Path, placement: Placement) -> Checkpoint:
             space=LatentSpace(
                 channels=cast(int, unet_config["in_channels"]), scale=cast(float, vae_config["scaling_factor"])
             ),
+            context_width=cast(int, unet_config["cross_attention_dim"]),
             colours=_colours(path / "latent_rgb.json"),
         ),
         text=TextEncoder(

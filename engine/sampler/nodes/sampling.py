@@ -19,6 +19,10 @@ from engine.sampler.sampling.trajectory import SampleTask
 _BETWEEN_PREVIEWS = 0.5  # seconds
 
 
+class Mismatched(ValueError):
+    """Inputs that do not belong together; the sentence says which wires to change."""
+
+
 def ksampler(
     context: NodeContext,
     *,
@@ -33,12 +37,8 @@ def ksampler(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Latent]:
-    """Draw pictures from noise, or over a picture with `denoise` below 1."""
-    diffusion = _diffusion(context, model)
-    spec = sampler_named(sampler_name)
-    sigmas = sigmas_for(
-        diffusion.kind, scheduler=scheduler, steps=steps, denoise=denoise, drop_penultimate=spec.drop_penultimate
-    )
+    """Draw pictures from noise, or over a picture with `denoise` below 1. Raises Mismatched, SamplingFailed."""
+    diffusion = _diffusion(context, model, positive, negative)
     task = SampleTask(
         model=diffusion,
         positive=positive.embeddings,
@@ -49,7 +49,7 @@ def ksampler(
         seed=seed,
         cfg=cfg,
         sampler=sampler_name,
-        sigmas=sigmas,
+        sigmas=_sigmas(diffusion, sampler_name, scheduler, steps, denoise),
     )
     return (replace(latent_image, samples=_sample(context, diffusion, task)),)
 
@@ -71,22 +71,20 @@ def ksampler_advanced(
     end_at_step: int,
     return_with_leftover_noise: str,
 ) -> tuple[Latent]:
-    """Do a part of a run: from step to step, with or without adding noise before and leaving noise behind."""
-    diffusion = _diffusion(context, model)
-    drop = sampler_named(sampler_name).drop_penultimate
-    whole = sigmas_for(diffusion.kind, scheduler=scheduler, steps=steps, drop_penultimate=drop)
+    """Do a part of a run: from step to step, with or without adding noise before and leaving noise behind.
+
+    Raises Mismatched, SamplingFailed.
+    """
+    diffusion = _diffusion(context, model, positive, negative)
+    whole = _sigmas(diffusion, sampler_name, scheduler, steps)
     leftover = return_with_leftover_noise == "enable"
-    samples = latent_image.samples
+    noise = initial_noise(latent_image.samples.shape, noise_seed, latent_image.places)
     task = SampleTask(
         model=diffusion,
         positive=positive.embeddings,
         negative=negative.embeddings,
-        latent=samples,
-        noise=(
-            torch.zeros_like(samples)
-            if add_noise == "disable"
-            else initial_noise(samples.shape, noise_seed, latent_image.places)
-        ),
+        latent=latent_image.samples,
+        noise=noise if add_noise == "enable" else torch.zeros_like(noise),
         mask=latent_image.noise_mask,
         seed=noise_seed,
         cfg=cfg,
@@ -96,9 +94,21 @@ def ksampler_advanced(
     return (replace(latent_image, samples=_sample(context, diffusion, task)),)
 
 
-def _diffusion(context: NodeContext, model: Model) -> DiffusionModel:
+def _diffusion(context: NodeContext, model: Model, *prompts: Conditioning) -> DiffusionModel:
+    """Give the network, if it reads these prompts."""
     found: DiffusionModel = context.runtime.models.checkpoint(model.file).model
+    for prompt in prompts:
+        if prompt.embeddings.shape[-1] != found.context_width:
+            raise Mismatched(
+                f"The prompt was encoded for another model: it has {prompt.embeddings.shape[-1]} numbers a token, "
+                f"{model.file.path.name} reads {found.context_width}. Take MODEL and CLIP from the same checkpoint."
+            )
     return found
+
+
+def _sigmas(diffusion: DiffusionModel, sampler: str, scheduler: str, steps: int, denoise: float = 1.0) -> Tensor:
+    drop = sampler_named(sampler).drop_penultimate
+    return sigmas_for(diffusion.kind, scheduler=scheduler, steps=steps, denoise=denoise, drop_penultimate=drop)
 
 
 def _sample(context: NodeContext, diffusion: DiffusionModel, task: SampleTask) -> Tensor:

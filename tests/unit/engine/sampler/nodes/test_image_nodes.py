@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.sampler.models import pictures
 from engine.sampler.models.pictures import PictureNotSaved, PictureRejected
 from engine.sampler.nodes.image import image_scale, load_image, preview_image, save_image
 from tests.unit.engine.sampler.nodes.bench import DATA, BenchContext
@@ -97,8 +98,9 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(context: BenchContext, s
         load_image(context, image=path.name)
 
 
-def test_an_animation_counts_with_all_its_frames(context: BenchContext) -> None:
-    frames = [Image.new("P", (5000, 5000), colour) for colour in range(4)]
+def test_an_animation_counts_with_all_its_frames(context: BenchContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 300)
+    frames = [Image.new("RGB", (10, 10), colour) for colour in ("red", "green", "blue", "white")]
     name = put(context, "long.gif", frames[0], save_all=True, append_images=frames[1:])
     with pytest.raises(PictureRejected, match="too large"):
         load_image(context, image=name)

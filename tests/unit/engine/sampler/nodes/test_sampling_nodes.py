@@ -12,13 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from engine.sampler.models.files import ModelFileError
 from engine.sampler.models.runtime import TorchRuntime
 from engine.sampler.nodes.conditioning import clip_text_encode
 from engine.sampler.nodes.latent import empty_latent_image, set_latent_noise_mask
 from engine.sampler.nodes.loaders import checkpoint_loader_simple
 from engine.sampler.nodes.registry import InterruptedPrompt
-from engine.sampler.nodes.sampling import ksampler, ksampler_advanced
+from engine.sampler.nodes.sampling import Mismatched, ksampler, ksampler_advanced
 from engine.sampler.nodes.vae import vae_decode, vae_encode
+from engine.sampler.nodes.values import Conditioning
 from tests.unit.engine.sampler.nodes.bench import TINY_NAME, BenchContext, BenchFolders
 
 PROMPTS = ("a red house", "a (blue:1.3) boat", "", "two trees", "a yellow sun over the sea", "snow")
@@ -179,6 +181,29 @@ def test_a_run_in_two_halves_is_the_whole_run(context: BenchContext) -> None:
         **settings,
     )
     torch.testing.assert_close(second.samples, whole.samples, rtol=1e-3, atol=1e-3)
+
+
+def test_a_prompt_for_another_model_is_refused(context: BenchContext) -> None:
+    model, _, _ = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
+    foreign = Conditioning(embeddings=torch.zeros(1, 77, 768))
+    with pytest.raises(Mismatched, match="768 numbers a token, tiny reads 128. Take MODEL and CLIP from the same"):
+        ksampler(
+            context,
+            model=model,
+            seed=1,
+            steps=1,
+            cfg=1.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=foreign,
+            negative=foreign,
+            latent_image=empty_latent_image(context, width=64, height=64)[0],
+        )
+
+
+def test_a_checkpoint_that_is_gone(context: BenchContext) -> None:
+    with pytest.raises(ModelFileError, match=r"gone\.safetensors is not there"):
+        checkpoint_loader_simple(context, ckpt_name="gone.safetensors")
 
 
 def test_weights_change_the_conditioning(context: BenchContext) -> None:
