@@ -61,19 +61,13 @@ class FileBlobs:
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
-        if _holds(path, name):
-            return name
-        beside = path.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            try:
+            if not _holds(path, name):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write_synced(beside, data)
-                beside.replace(path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-            _sync_directory(path.parent)
-            _sync_directory(self._directory)
+                _write_beside(path, data)
+            # Also where the file was there: whoever wrote it may not have come this far.
+            for folder in (path.parent, self._directory, self._directory.parent):
+                _sync_directory(folder)
         except OSError as error:
             if error.errno in NO_SPACE:
                 raise DiskFull(f"no space left for {len(data)} bytes in {self._directory}") from error
@@ -107,11 +101,18 @@ def _holds(path: Path, name: str) -> bool:
         return False
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _write_beside(path: Path, data: bytes) -> None:
+    """Write and sync under another name, then rename; nothing stays where it fails."""
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _sync_directory(path: Path) -> None:

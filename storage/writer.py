@@ -107,7 +107,6 @@ class Writer:
                 for work in group:
                     work.run(connection)
                 self._fault("commit")
-            self._fault("committed")
         except BaseException as error:  # whatever it is, this thread lives on and nobody waits in vain
             if len(group) > 1:
                 for work in group:
@@ -117,5 +116,6 @@ class Writer:
                     self._translate(error) if isinstance(error, SQLAlchemyError | OSError) else error
                 )
         else:
+            self._fault("committed")
             for work in group:
                 work.resolve()
