@@ -131,5 +131,5 @@ class BooksMachine(RuleBasedStateMachine):
 
 TestBooksMachine = BooksMachine.TestCase
 TestBooksMachine.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
