@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +27,7 @@ from engine.sampler.server.images import ImageRoutes
 from engine.sampler.server.lifetime import end_with_parent, stop_on_signals
 from engine.sampler.server.machine import MachineRoutes
 from engine.sampler.server.prompts import PromptRoutes
+from engine.sampler.server.scratch import Scratch
 from engine.sampler.server.security import is_loopback
 from engine.sampler.server.sockets import SocketHub
 
@@ -67,6 +66,7 @@ class Sampler:
 
     options: Options
     folders: SamplerFolders
+    scratch: Scratch
     queue: PromptQueue
     hub: SocketHub
     executor: Executor
@@ -92,7 +92,7 @@ def build(
             f"Without a key in {KEY_VARIABLE} the sampler listens on 127.0.0.1 only, not on {options.listen}."
         )
     declarations = built_in() if declarations is None else declarations
-    folders = _make_folders(options)
+    folders, scratch = _make_folders(options)
     hub = SocketHub()
     queue = PromptQueue(hub.status)
     executor = Executor(
@@ -112,6 +112,7 @@ def build(
     return Sampler(
         options=options,
         folders=folders,
+        scratch=scratch,
         queue=queue,
         hub=hub,
         executor=executor,
@@ -192,21 +193,23 @@ async def _close(sampler: Sampler, runner: web.AppRunner) -> None:
     await runner.cleanup()
     if sampler.executor.runtime is not None:
         await asyncio.to_thread(sampler.executor.runtime.close)
-    shutil.rmtree(sampler.folders.temp, ignore_errors=True)
+    sampler.scratch.remove()
     if not ended:
         _log.warning("prompts did not end in time", action="stop")
 
 
 def _torch_runtime(options: Options) -> RuntimeFactory:
     def factory(folders: Folders) -> Runtime:
-        from engine.sampler.models.runtime import build as build_torch
-
+        try:
+            from engine.sampler.models.runtime import build as build_torch
+        except ModuleNotFoundError as error:
+            raise CannotStart(f"{error.name} is not installed: install Atelier with its extra `local`.") from error
         return build_torch(folders, device=options.device, max_batch=options.max_batch)
 
     return factory
 
 
-def _make_folders(options: Options) -> SamplerFolders:
+def _make_folders(options: Options) -> tuple[SamplerFolders, Scratch]:
     beside = options.models.resolve().parent
     wanted = {
         "--models-dir": options.models,
@@ -223,14 +226,14 @@ def _make_folders(options: Options) -> SamplerFolders:
         except OSError as error:
             raise CannotStart(f"{option} {path} cannot be made: {error.strerror}.") from error
     try:
-        # A folder of our own, since it is removed at the end.
-        temp = Path(tempfile.mkdtemp(prefix="atelier-sampler-", dir=options.temp))
+        scratch = Scratch.make(options.temp)
     except OSError as error:
         raise CannotStart(f"--temp-directory {options.temp} cannot be written: {error.strerror}.") from error
-    return SamplerFolders(
+    folders = SamplerFolders(
         models=options.models.resolve(),
         input=wanted["--input-directory"].resolve(),
         output=wanted["--output-directory"].resolve(),
-        temp=temp.resolve(),
+        temp=scratch.path,
         built_in=built_in_model_directory() if options.built_in else None,
     )
+    return folders, scratch

@@ -114,8 +114,7 @@ class PromptRun:
         to_run = needed(self._prompt.outputs, nodes, self._results)
         for output in self._prompt.outputs:
             if output in self._results:
-                self._telling.shows(output, self._results[output].ui)
-                self._telling.ends(output)
+                self._show(output)
         for node in by_ancestors(to_run):
             self._run_node(node, signed[node.id])
 
@@ -130,7 +129,7 @@ class PromptRun:
     def _is_there(self, item: Json) -> bool:
         match item:
             case {"filename": str(name), "subfolder": str(subfolder), "type": str(kind)}:
-                return self._shop.store.file_path(kind, name, subfolder).is_file()
+                return self._shop.store.exists(kind, f"{subfolder}/{name}" if subfolder else name)
         return True
 
     def _run_node(self, node: Node, signature: str) -> None:
@@ -144,11 +143,14 @@ class PromptRun:
         result = self._shop.cache.compute(signature, lambda: self._call(node), self._wait)
         self._results[node.id] = result
         self._executed.append(node.id)
-        if result.ui:
-            self._telling.shows(node.id, result.ui)
-        self._telling.ends(node.id)
+        self._show(node.id)
         self._at = None
         self._taken = {}
+
+    def _show(self, node_id: str) -> None:
+        if ui := self._results[node_id].ui:
+            self._telling.shows(node_id, ui)
+        self._telling.ends(node_id)
 
     def _call(self, node: Node) -> Computed:
         declaration = self._shop.declarations[node.class_type]

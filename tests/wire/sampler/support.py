@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import structlog.testing
 from aiohttp import web
 
 from engine.sampler.compose import Options, Sampler, build
@@ -258,6 +259,13 @@ def checkpoint_bytes(metadata: dict[str, str] | None = None) -> bytes:
 @asynccontextmanager
 async def running(folder: Path, *, ready: bool = True, key: str = "", **more: Any) -> AsyncIterator[Server]:
     """Run a sampler in this process, its server on a real socket, its models below `folder`."""
+    with structlog.testing.capture_logs():
+        async with _serving(folder, ready=ready, key=key, **more) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _serving(folder: Path, *, ready: bool, key: str, **more: Any) -> AsyncIterator[Server]:
     checkpoints = folder / "models" / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     (checkpoints / CHECKPOINT).write_bytes(checkpoint_bytes())
@@ -280,3 +288,4 @@ async def running(folder: Path, *, ready: bool = True, key: str = "", **more: An
         assert await asyncio.to_thread(sampler.executor.stop, grace=10), "a worker thread did not end"
         await sampler.hub.close()
         await runner.cleanup()
+        sampler.scratch.remove()
