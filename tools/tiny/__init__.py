@@ -1,0 +1,1 @@
+"""Everything that made the built-in small model: drawings, captions, training and export."""
