@@ -33,7 +33,7 @@ run: setup ## start the service: the configured bots, the queue and a sampler
 	@exec $(BIN)/atelier serve $(ARGS)
 
 test: setup ## run the tests; ARGS="-k name" picks some
-	@$(BIN)/pytest --quiet $(ARGS)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --quiet $(ARGS)
 
 check: setup ## formatting, lint, types, import law, Dockerfile
 	@$(BIN)/ruff format --quiet --check .

@@ -25,6 +25,7 @@ from engine.model import (
     Power,
     Quote,
     Request,
+    TaskStatus,
 )
 from engine.pace import Pace
 from engine.ports import Blobs, Books
@@ -223,7 +224,8 @@ class Studio:
         """Add the seconds until its last picture: what waits before it, and itself."""
         if view.job.status.ended:
             return view
-        left = sum(task.cost for task in view.tasks if task.seconds is None)
+        state = TaskStatus.QUEUED if view.position else TaskStatus.RUNNING  # what runs is in `ahead` of what waits
+        left = sum(task.cost for task in view.tasks if task.status is state)
         return replace(view, eta=self._seconds(view.ahead + left))
 
     def _seconds(self, cost: int) -> float | None:

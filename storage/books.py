@@ -87,7 +87,7 @@ class SqlBooks:
     async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool) -> Job:
         """See `Books.fail`."""
         return await self._database.write(
-            lambda session: work.fail(session, attempt_id, error, retry, self._policy, now=self._clock.now())
+            lambda session: work.fail(session, attempt_id, error, retry, now=self._clock.now())
         )
 
     async def cancel(self, job_id: str, reason: str) -> tuple[Job, tuple[Attempt, ...]]:

@@ -11,7 +11,6 @@ class Policy:
     community_grant: int = 0  # mgs per community and period
     period_seconds: float = 86_400.0
     max_queued_jobs: int = 10  # per person: jobs that have not been settled
-    max_tries: int = 5  # per task: attempts that reached an endpoint
 
     def period(self, now: float) -> int:
         """Give the index of the period that `now` falls in; periods are counted from the epoch."""

@@ -25,7 +25,6 @@ from engine.model import (
 )
 from storage import ledger, queue
 from storage.lives import Living, Status, transition
-from storage.policy import Policy
 from storage.tables import AttemptRow, BlobRow, DeliveryRow, JobRow, PictureRow, TaskRow
 from storage.views import attempt_of, job_of
 
@@ -57,11 +56,10 @@ def settle(
     return job_of(job)
 
 
-def fail(session: Session, attempt_id: str, error: AtelierError, retry: bool, policy: Policy, *, now: float) -> Job:
+def fail(session: Session, attempt_id: str, error: AtelierError, retry: bool, *, now: float) -> Job:
     """End the attempt; its task waits again or failed; see `Books.fail`.
 
-    An attempt that never reached an endpoint (not sent, or sent away as busy) is not counted as a try. After
-    `max_tries` a task failed, whatever `retry` says.
+    An attempt that never reached an endpoint (not sent, or sent away as busy) is not counted as a try.
     """
     attempt, task, job = _locked(session, attempt_id)
     reached = attempt.status == AttemptStatus.SENT and not isinstance(error, EndpointBusy)
@@ -69,7 +67,7 @@ def fail(session: Session, attempt_id: str, error: AtelierError, retry: bool, po
     if not transition(session, attempt, AttemptStatus.LOST if lost else AttemptStatus.FAILED, error.code, at=now):
         return job_of(job)
     tries = task.tries if reached else task.tries - 1
-    to = TaskStatus.QUEUED if retry and tries < policy.max_tries else TaskStatus.FAILED
+    to = TaskStatus.QUEUED if retry else TaskStatus.FAILED
     _move(session, task, to, error.code, now, tries=tries, error=error.code)
     _settle_if_ended(session, job, now)
     return job_of(job)

@@ -187,7 +187,7 @@ async def test_a_failed_attempt_waits_again_and_the_tries_end(books: Books) -> N
         assert attempt is not None
         assert attempt.number == number
         await books.start(attempt.id)
-        job = await books.fail(attempt.id, EndpointLost(), retry=True)
+        job = await books.fail(attempt.id, EndpointLost(), retry=number < 3)
         assert await books.fail(attempt.id, EndpointLost(), retry=True) == job
     assert (job.status, job.reason, job.charged) == (JobStatus.DELIVERING, "endpoint-lost", 0)
     balance = await books.balance(ada.wallet_id)

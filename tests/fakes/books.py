@@ -13,7 +13,7 @@ from storage.books import open_books
 from storage.database import Database
 from storage.policy import Policy
 
-POLICY = Policy(grant=100_000, period_seconds=1000.0, max_queued_jobs=10, max_tries=3)
+POLICY = Policy(grant=100_000, period_seconds=1000.0, max_queued_jobs=10)
 NEEDS = '{"classes": ["KSampler"]}'
 
 

@@ -45,9 +45,7 @@ class NodeDeclaration:
     implementation: str
     output_names: tuple[str, ...] = ()  # defaults to `outputs`
     output_tooltips: tuple[str, ...] = ()
-    hidden: Mapping[str, str] = field(
-        default_factory=dict
-    )  # e.g. {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
+    hidden: Mapping[str, str] = field(default_factory=dict)  # e.g. {"prompt": "PROMPT"}
     display_name: str = ""
     description: str = ""
     category: str = ""
@@ -78,10 +76,13 @@ class Folders(Protocol):
         """The file (for the built-in model its directory) of a listed model. Raises FileNotFoundError, ValueError."""
 
     def file_path(self, kind: str, name: str, subfolder: str = "") -> Path:
-        """A file below "input", "output" or "temp"; it need not exist. `name` may end in " [input]" as ComfyUI writes."""
+        """A file below "input", "output" or "temp"; it need not exist. `name` may end in " [input]", as in ComfyUI."""
 
     def save_path(self, kind: str, prefix: str) -> tuple[Path, str, int]:
-        """Where SaveImage writes next: (directory, file name stem, first free counter), as `STEM_00001_.png`; thread-safe."""
+        """Where SaveImage writes next: (directory, file name stem, first free counter), as `STEM_00001_.png`.
+
+        Thread-safe: no two callers are given the same counter.
+        """
 
 
 class Runtime(Protocol):

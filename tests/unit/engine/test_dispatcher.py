@@ -35,7 +35,9 @@ async def test_a_failure_that_is_final_refunds_and_says_so(tmp_path: Path):
         assert (view.job.status, view.job.charged, len(endpoint.runs)) == ("failed", 0, 1)
         (result,) = house.adapter.results(job_id)
         assert result.reply.tone == "failed"
-        assert [line.key for line in result.reply.lines] == ["job-failed", "error-execution-failed"]
+        assert [(line.key, line.fields) for line in result.reply.lines] == [
+            ("job-failed", {"reason": "execution-failed"})
+        ]
 
 
 async def test_an_out_of_memory_that_never_ends_ends_the_job(tmp_path: Path):

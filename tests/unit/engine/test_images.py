@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -76,10 +77,8 @@ def test_what_is_no_fitting_picture_is_refused_with_its_reason(data, reason):
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]))
 def test_any_bytes_are_taken_or_refused(noise, magic):
-    try:
+    with suppress(ImageRejected):
         clean_image(magic + noise, LIMITS)
-    except ImageRejected:
-        pass
     assert picture_size(magic + noise) is not None
 
 

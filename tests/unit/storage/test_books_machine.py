@@ -17,7 +17,7 @@ from storage.policy import Policy
 from storage.proof import prove
 from tests.fakes.books import NEEDS, HandClock, new_job, picture, somebody
 
-POLICY = Policy(grant=5000, period_seconds=1000.0, max_queued_jobs=3, max_tries=2)
+POLICY = Policy(grant=5000, period_seconds=1000.0, max_queued_jobs=3)
 
 
 class BooksMachine(RuleBasedStateMachine):
