@@ -147,6 +147,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             pool=pool,
             board=board,
             pace=pace,
+            clock=clock,
             dispatch=dispatcher,
             access=build_access(settings),
             image_limits=build_image_limits(settings),

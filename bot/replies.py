@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.catalog import Command, Flags
+from engine.board import steps
 from engine.errors import AtelierError, Field, Refusal, UserError
 from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Quote, TaskStatus
 from engine.pricing import credits
@@ -143,15 +144,15 @@ def _working(view: JobView, progress: Mapping[str, Progress]) -> Reply:
 
 
 def _meter(view: JobView, progress: Mapping[str, Progress]) -> Meter:
-    steps = [progress[task.id] for task in view.tasks if task.id in progress]
-    if not steps and not any(task.status is TaskStatus.DONE for task in view.tasks):
-        return Meter(stage="queued", eta=view.eta)
-    each = max([step.steps for step in steps], default=0) or int(view.job.options.get("steps", 0)) or 1
-    finished = sum(task.status is TaskStatus.DONE for task in view.tasks)
-    done = finished * each + sum(min(step.step, each) for step in steps)
-    total = each * len(view.tasks)
-    sampling = any(step.stage == "sampling" for step in steps)
-    stage = "sampling" if sampling or not steps else steps[-1].stage
+    stages = [progress[task.id].stage for task in view.tasks if task.id in progress]
+    done, total = steps(view, progress)
+    if "sampling" in stages or (done and not stages):  # or between two pictures
+        stage = "sampling"
+    elif any(task.status is TaskStatus.RUNNING for task in view.tasks):
+        said = stages[-1] if stages else "queued"
+        stage = "loading" if said == "queued" else said  # it left our queue; the endpoint makes itself ready
+    else:
+        stage = "queued"
     return Meter(stage=stage, done=done, total=total, eta=view.eta)
 
 

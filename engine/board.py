@@ -8,7 +8,16 @@ import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from engine.model import Progress
+from engine.model import JobView, Progress, TaskStatus
+
+
+def steps(view: JobView, progress: Mapping[str, Progress]) -> tuple[int, int]:
+    """Count the sampler steps of a job over all its tasks: (done, total); total is 0 while nobody knows."""
+    running = [progress[task.id] for task in view.tasks if task.id in progress]
+    each = max([task.steps for task in running], default=0) or int(view.job.options.get("steps", 0))
+    finished = sum(task.status is TaskStatus.DONE for task in view.tasks)
+    done = finished * each + sum(min(task.step, each) for task in running)
+    return done, each * len(view.tasks)
 
 
 class Subscription:

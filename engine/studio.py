@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from engine.board import Board
+from engine.board import Board, steps
 from engine.endpoints.pool import Pool
 from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
 from engine.ids import SEED_LIMIT, new_seed
@@ -28,7 +28,7 @@ from engine.model import (
     TaskStatus,
 )
 from engine.pace import Pace
-from engine.ports import Blobs, Books
+from engine.ports import Blobs, Books, Clock
 from engine.pricing import class_of, price
 from engine.workflows.binding import bind
 from engine.workflows.library import Library
@@ -69,6 +69,7 @@ class Studio:
         pool: Pool,
         board: Board,
         pace: Pace,
+        clock: Clock,
         dispatch: Dispatch,
         access: Access,
         image_limits: ImageLimits,
@@ -79,6 +80,7 @@ class Studio:
         self._pool = pool
         self._board = board
         self._pace = pace
+        self._clock = clock
         self._dispatch = dispatch
         self._access = access
         self._image_limits = image_limits
@@ -221,9 +223,16 @@ class Studio:
         return await self._books.balance(actor.person.wallet_id)
 
     def with_eta(self, view: JobView) -> JobView:
-        """Add the seconds until its last picture: what waits before it, and itself."""
+        """Add the seconds until its last picture.
+
+        While it waits: what comes before it and itself, at the pace learnt; once its own steps are counted, at theirs.
+        """
         if view.job.status.ended:
             return view
+        done, total = steps(view, self._board.progress(view.job.id))
+        if done and view.job.started_at is not None:
+            elapsed = max(0.0, self._clock.now() - view.job.started_at)
+            return replace(view, eta=elapsed * (total - done) / done)
         state = TaskStatus.QUEUED if view.position else TaskStatus.RUNNING  # what runs is in `ahead` of what waits
         left = sum(task.cost for task in view.tasks if task.status is state)
         return replace(view, eta=self._seconds(view.ahead + left))

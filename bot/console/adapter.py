@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 
 from bot.adapter import Command, Handle, Limits
 from bot.console.frames import MAX_FRAME, Ask, BadFrame, Cancel, Shown, decode, encode
-from bot.replies import Reply, Tone
+from bot.replies import Reply, Text, Tone
 from bot.texts import Texts
 from engine.errors import ChatGone, DeliveryDelayed
 from engine.ids import new_id
@@ -130,7 +130,7 @@ class ConsoleAdapter:
     def _shown(self, reply: Reply, *, job: str, files: tuple[str, ...] = ()) -> Shown:
         meter = reply.meter
         return Shown(
-            lines=tuple(self._texts.format(self._locale, line.key, **line.fields) for line in reply.lines),
+            lines=tuple(self._line(line) for line in reply.lines),
             tone=reply.tone,
             job=job,
             jobs=reply.jobs,
@@ -140,6 +140,10 @@ class ConsoleAdapter:
             eta=meter.eta if meter else None,
             files=files,
         )
+
+    def _line(self, line: Text) -> str:
+        fields = {**line.fields, "bar": ""} if "bar" in line.fields else line.fields  # the terminal draws its own
+        return self._texts.format(self._locale, line.key, **fields).replace("  ", " ")
 
     # Delivery
 

@@ -102,7 +102,7 @@ class Terminal:
 
     async def _answer(self, socket: aiohttp.ClientWebSocketResponse) -> Shown | None:
         """Wait for the reply to the command; jobs that are quick may already report meanwhile."""
-        with self._console.status("…"):
+        with self._console.status("Starting …"):
             while True:
                 shown = await self._receive(socket)
                 if shown is None or not shown.job:
@@ -128,7 +128,7 @@ class Terminal:
                 self._latest[shown.job] = shown
                 if off and not shown.tone.final and (before is None or before.stage != shown.stage):
                     self._say(shown)  # no bar to draw in a file or a pipe: a line for each stage
-                if shown.job in bars:
+                if shown.job in bars and not shown.tone.final:
                     progress.update(
                         bars[shown.job],
                         description=" ".join(shown.lines),

@@ -121,6 +121,7 @@ async def open_house(
         pool=pool,
         board=board,
         pace=pace,
+        clock=clock,
         dispatch=dispatcher,
         access=access or Access(operators=frozenset(), open=True, allowed=frozenset()),
         image_limits=LIMITS,
