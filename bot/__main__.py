@@ -1,20 +1,17 @@
-"""The `atelier` command."""
+"""The `atelier` command.
 
-import asyncio
+Each command imports what it needs when it runs: `atelier sampler` opens its doors at once, and nobody waits for a
+database to be told that a flag is wrong.
+"""
+
 import os
 import signal
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bot.compose import load_texts, sampler_command, settings_of_this_process, workflow_folders
-from bot.console.client import Exit
-from bot.logs import configure_logs
-from config.settings import Settings, SettingsError
-from engine.errors import AtelierError, DeliveryError, Refusal, UserError
+from bot.programs import sampler_command
 
 app = typer.Typer(
     name="atelier",
@@ -36,63 +33,11 @@ def choose_config(context: typer.Context, config: ConfigOption = None) -> None:
     context.obj = config
 
 
-def fail(sentence: str, code: Exit = Exit.NOT_STARTED) -> NoReturn:
-    """Say what is wrong and end the process."""
-    Console(stderr=True).print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
-
-
-def read_settings(context: typer.Context) -> Settings:
-    """The settings, or the process ends with what is wrong with them."""
-    try:
-        return settings_of_this_process(context.obj)
-    except SettingsError as error:
-        fail(str(error))
-
-
-def run(settings: Settings, work: Coroutine[Any, Any, Exit]) -> NoReturn:
-    """Run to the end; every error that we know ends in its sentence, in the settings' language."""
-    try:
-        code = asyncio.run(work)
-    except KeyboardInterrupt:
-        code = Exit.CANCELLED
-    except BaseExceptionGroup as group:
-        error = _only_known(group)
-        if error is None:
-            raise
-        fail(sentence(settings, error), exit_of(error))
-    except AtelierError as error:
-        fail(sentence(settings, error), exit_of(error))
-    raise typer.Exit(code)
-
-
-def _only_known(error: BaseException) -> AtelierError | None:
-    """The first of a group's errors, if all of them are ours."""
-    if isinstance(error, BaseExceptionGroup):
-        inner = [_only_known(one) for one in error.exceptions]
-        return inner[0] if all(inner) else None
-    return error if isinstance(error, AtelierError) else None
-
-
-def exit_of(error: AtelierError) -> Exit:
-    """The exit code of an error that ended the command."""
-    match error:
-        case UserError() | DeliveryError():
-            return Exit.BAD_INPUT
-        case Refusal():
-            return Exit.REFUSED
-        case _:
-            return Exit.NOT_STARTED
-
-
-def sentence(settings: Settings, error: AtelierError) -> str:
-    """An error as people read it."""
-    return load_texts().error(settings.locale, error)
-
-
 @app.command()
 def serve(context: typer.Context) -> None:
     """Run the service: every configured platform, the queue, and the sampler child."""
+    from bot.logs import configure_logs
+    from bot.running import read_settings, run
     from bot.serve import serve_forever
 
     settings = read_settings(context)
@@ -113,6 +58,8 @@ def imagine(
 ) -> None:
     """Make pictures: through the running service, or alone."""
     from bot.console.imagine import Wish, make_pictures
+    from bot.logs import configure_logs
+    from bot.running import read_settings, run
 
     settings = read_settings(context)
     configure_logs("error", "console")
@@ -130,39 +77,37 @@ def sampler(arguments: Annotated[list[str] | None, typer.Argument(metavar="[OPTI
 @app.command()
 def doctor(context: typer.Context) -> None:
     """Check configuration, folders, database, endpoints and tokens, and say how to mend each."""
-    from bot.doctor import Health, examine
+    from rich.console import Console
+
+    from bot.compose import workflow_folders
+    from bot.doctor import report
+    from bot.logs import configure_logs
+    from bot.running import read_settings, run
 
     settings = read_settings(context)
     configure_logs("error", "console")
-    console = Console()
-    marks = {Health.GOOD: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.BAD: "[red]✗[/]"}
-
-    async def look() -> Exit:
-        worst = Exit.DONE
-        async for finding in examine(settings, workflow_folders(settings)):
-            console.print(marks[finding.health], end=" ")
-            console.print(f"{finding.subject}: {finding.says}", markup=False, highlight=False, soft_wrap=True)
-            if finding.mend:
-                console.print(f"    → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
-            if finding.health is Health.BAD:
-                worst = Exit.NOT_STARTED
-        return worst
-
-    run(settings, look())
+    run(settings, report(settings, workflow_folders(settings), Console()))
 
 
 @workflows.command("list")
 def list_workflows(context: typer.Context) -> None:
     """Show the templates and what each takes."""
+    from rich.console import Console
+
+    from bot.running import read_settings, run
     from bot.workflows import describe_templates
 
     settings = read_settings(context)
-    describe_templates(workflow_folders(settings), Console())
+    run(settings, describe_templates(settings, Console()))
 
 
 @workflows.command("check")
 def check_workflows(context: typer.Context) -> None:
     """Lint the templates against what the endpoints can run."""
+    from rich.console import Console
+
+    from bot.logs import configure_logs
+    from bot.running import read_settings, run
     from bot.workflows import check_templates
 
     settings = read_settings(context)

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
 from bot.door import Door
 from bot.metrics import Metrics
+from bot.programs import sampler_command
 from bot.requests import Defaults, RequestResolver
 from bot.service import Service
 from bot.texts import Texts
@@ -61,11 +61,6 @@ def console_identity() -> Identity:
     except OSError:  # a container's user without a name
         name = f"user-{os.getuid()}"
     return Identity(platform=PLATFORM, id=str(os.getuid()), name=name)
-
-
-def sampler_command(arguments: list[str]) -> list[str]:
-    """The command line of our sampler, which is a program of its own."""
-    return [sys.executable, "-m", "engine.sampler", *arguments]
 
 
 def build_endpoint(settings: Settings, endpoint: EndpointSettings) -> PooledEndpoint:
@@ -194,6 +189,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     stack.push_async_callback(database.close)
     blobs = FileBlobs(settings.data_dir / "blobs")
     stack.callback(blobs.close)
+    await blobs.sweep()  # what a killed process had begun to write
     return open_books(database, clock, policy), blobs
 
 

@@ -11,8 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
+from rich.console import Console
 
-from bot.door import Notice
+from bot.door import find_service
+from bot.programs import Exit
 from config.keys import variable_name
 from config.settings import EndpointSettings, Settings
 from engine.errors import AtelierError, ServiceRunning, TemplateBroken
@@ -30,6 +32,9 @@ class Health(StrEnum):
     GOOD = "good"
     WARNING = "warning"
     BAD = "bad"
+
+
+_MARKS = {Health.GOOD: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.BAD: "[red]✗[/]"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ def bad(subject: str, says: str, mend: str) -> Finding:
 
 async def examine(settings: Settings, workflows: tuple[Path, ...]) -> AsyncIterator[Finding]:
     """Run every check, the quick ones first; changes nothing but the database file, which is made if it is missing."""
-    running = await _running_service(settings)
+    running = await find_service(settings.data_dir) is not None
     yield await asyncio.to_thread(check_data_dir, settings.data_dir)
     yield await check_database(settings, running=running)
     yield check_templates(workflows)
@@ -71,18 +76,17 @@ async def examine(settings: Settings, workflows: tuple[Path, ...]) -> AsyncItera
         yield await check_telegram(session, settings)
 
 
-async def _running_service(settings: Settings) -> bool:
-    notice = Notice.read(settings.data_dir)
-    if notice is None:
-        return False
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as session,
-            session.get(f"{notice.url}/healthz") as reply,
-        ):
-            return reply.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+async def report(settings: Settings, workflows: tuple[Path, ...], console: Console) -> Exit:
+    """Print the findings; the exit code says whether anything is broken."""
+    worst = Exit.DONE
+    async for finding in examine(settings, workflows):
+        console.print(_MARKS[finding.health], end=" ")
+        console.print(f"{finding.subject}: {finding.says}", markup=False, highlight=False, soft_wrap=True)
+        if finding.mend:
+            console.print(f"    → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+        if finding.health is Health.BAD:
+            worst = Exit.NOT_STARTED
+    return worst
 
 
 def check_data_dir(folder: Path) -> Finding:

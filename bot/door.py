@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -16,6 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
 
 NOTICE = "service.json"
+PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,21 @@ class Notice:
             return cls(**json.loads((data_dir / NOTICE).read_text()))
         except (OSError, ValueError, TypeError):
             return None
+
+
+async def find_service(data_dir: Path) -> Notice | None:
+    """The service that runs on this data folder, if it answers."""
+    notice = Notice.read(data_dir)
+    if notice is None:
+        return None
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=PROBE_TIMEOUT) as session,
+            session.get(f"{notice.url}/healthz") as reply,
+        ):
+            return notice if reply.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError):
+        return None
 
 
 class Door:

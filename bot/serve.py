@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 
 from bot.compose import open_service
-from bot.console.client import Exit
+from bot.programs import Exit
 from config.settings import Settings
 
 log = structlog.get_logger(__name__)

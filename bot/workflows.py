@@ -1,25 +1,24 @@
 """`atelier workflows`: what templates there are, and whether the endpoints can run them."""
 
-from pathlib import Path
-
 from rich.console import Console
 
 from bot.compose import build_pool, workflow_folders
-from bot.console.client import Exit
+from bot.programs import Exit
 from config.settings import Settings
 from engine.errors import NothingCanRun
 from engine.workflows.library import Library
 from engine.workflows.lint import check
 
 
-def describe_templates(folders: tuple[Path, ...], console: Console) -> None:
-    """List every template with its slots."""
-    for template in Library.load(folders).all():
+async def describe_templates(settings: Settings, console: Console) -> Exit:
+    """List every template with its slots. Raises TemplateBroken."""
+    for template in Library.load(workflow_folders(settings)).all():
         console.print(f"{template.name}: {template.title}", style="bold", markup=False, highlight=False)
         for slot in template.slots.values():
             needed = " (required)" if slot.required else ""
             default = "" if slot.default in (None, "") else f", default {slot.default}"
             console.print(f"  {slot.name}: {slot.type}{default}{needed}", markup=False, highlight=False)
+    return Exit.DONE
 
 
 async def check_templates(settings: Settings, console: Console) -> Exit:

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 
 import aiohttp
 from rich.console import Console
@@ -14,20 +13,10 @@ from rich.prompt import Confirm
 
 from bot.console.frames import MAX_FRAME, Ask, Cancel, Shown, decode, encode
 from bot.door import Notice
+from bot.programs import Exit
 from bot.replies import Tone
 
 CANCEL_WAIT = 10.0  # seconds that a cancelled job may take to be confirmed
-
-
-class Exit(IntEnum):
-    """What the process's exit code means."""
-
-    DONE = 0
-    FAILED = 1  # the job failed; what it held is back
-    BAD_INPUT = 2  # a flag, a value or a file was wrong; nothing was queued
-    REFUSED = 3  # credits, access, or nothing that can run it; nothing was queued
-    NOT_STARTED = 4  # configuration, database, port or sampler
-    CANCELLED = 130  # Ctrl-C
 
 
 _EXITS: Mapping[Tone, Exit] = {

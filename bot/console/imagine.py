@@ -5,18 +5,17 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 from rich.console import Console
 
 from bot.compose import open_service
-from bot.console.client import Exit, Terminal
+from bot.console.client import Terminal
 from bot.console.frames import Ask
-from bot.door import Notice
+from bot.door import find_service
+from bot.programs import Exit
 from config.settings import Settings
 from engine.errors import ChatGone, ImageRejected, ServiceRunning
 from engine.ids import new_id
 
-PROBE_TIMEOUT = aiohttp.ClientTimeout(total=2)
 LOCK_WAIT = 0.5  # seconds between looks at a database that another process holds
 
 
@@ -55,21 +54,6 @@ async def make_pictures(settings: Settings, wish: Wish) -> Exit:
         await asyncio.to_thread(_copy, result.files[0], wish.save)
         console.print(f"  {wish.save}", highlight=False, soft_wrap=True)
     return result.exit
-
-
-async def find_service(data_dir: Path) -> Notice | None:
-    """The service that runs on this data folder, if it answers."""
-    notice = Notice.read(data_dir)
-    if notice is None:
-        return None
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=PROBE_TIMEOUT) as session,
-            session.get(f"{notice.url}/healthz") as reply,
-        ):
-            return notice if reply.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError):
-        return None
 
 
 def _read(wish: Wish, max_bytes: int) -> Ask:
