@@ -38,7 +38,7 @@ class Store:
         return Path("nowhere") / name
 
     def save_path(self, kind: str, prefix: str) -> tuple[Path, str, int]:
-        raise NotImplementedError
+        raise FileNotFoundError
 
 
 class Listener:
