@@ -56,7 +56,7 @@ class RequestResolver:
             self._require_slot(template, name, flag=name)
             options[name] = image.blob
         for slot in template.slots.values():
-            value = self._choice(template, slot, options.get(slot.name))
+            value = await self._choice(template, slot, options.get(slot.name))
             if value is not None:
                 options[slot.name] = value
         options |= await self._size(line, template, options, images)
@@ -76,7 +76,7 @@ class RequestResolver:
         if name not in template.slots:
             raise UnsupportedOption(flag=flag, template=template.name, options=", ".join(sorted(template.slots)))
 
-    def _choice(self, template: Template, slot: Slot, given: OptionValue | None) -> OptionValue | None:
+    async def _choice(self, template: Template, slot: Slot, given: OptionValue | None) -> OptionValue | None:
         """The value of a slot that chooses from the endpoints' lists, in the list's own spelling."""
         if slot.type not in (SlotType.MODEL, SlotType.CHOICE) or slot.choices:
             return given
@@ -86,6 +86,10 @@ class RequestResolver:
         if given is None or not offered:  # nothing is known of any endpoint yet
             return given
         found = find_name(str(given), offered)
+        if found is None:  # it may have been added a moment ago
+            await self._studio.look_again()
+            offered = self._studio.choices(template.node(slot.node).class_type, slot.input)
+            found = find_name(str(given), offered)
         if found is None:
             raise UnknownChoice(flag=slot.name, value=str(given)[:64], nearest=nearest(str(given), offered))
         return found

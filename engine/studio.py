@@ -252,6 +252,10 @@ class Studio:
         if not await self._pool.wait_ready(timeout) and not self._pool.object_infos():
             raise self._pool.failure or NothingCanRun(missing="", nearest="")
 
+    async def look_again(self) -> None:
+        """Read anew what the endpoints offer, for a name that was not there."""
+        await self._pool.refresh()
+
     def choices(self, node: str, name: str) -> tuple[str, ...]:
         """What the endpoints offer for a node's input: models, samplers, ...; in their order."""
         return self._pool.choices(node, name)

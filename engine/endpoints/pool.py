@@ -1,6 +1,7 @@
 """All endpoints together: which are ready, which can run what, and what they offer."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -16,6 +17,7 @@ from engine.workflows.object_info import choices, node_spec
 _log = structlog.get_logger(__name__)
 _SQUARE = 512  # pixels a side: what Stable Diffusion 1.x was trained on
 _LARGE_SQUARE = 1024
+_REFRESH_PAUSE = 3.0  # seconds: whoever keeps asking for what is not there costs the endpoints no more than this
 _LARGE_MODELS = ("xl", "flux", "sd3")
 
 
@@ -32,6 +34,9 @@ class PooledEndpoint(Endpoint, Protocol):
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Have a function called, on the event loop, whenever `ready`, `generation` or `failure` changes."""
+
+    async def refresh(self) -> None:
+        """Read anew what it can run, before the time for that has come. Raises EndpointError."""
 
 
 Missing = Callable[[str, Json], tuple[str, ...]]
@@ -58,6 +63,7 @@ class Pool:
         self._change = asyncio.Event()
         self._stir = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
+        self._refresh_at = 0.0  # not before, on the monotonic clock
 
     @property
     def endpoints(self) -> tuple[PooledEndpoint, ...]:
@@ -111,6 +117,17 @@ class Pool:
                 while not self.ready and not self._hopeless():
                     await self._change.wait()
         return bool(self.ready)
+
+    async def refresh(self) -> None:
+        """Read anew what the ready endpoints can run: a model may just have been added. At most every few seconds."""
+        now = time.monotonic()
+        if now < self._refresh_at:
+            return
+        self._refresh_at = now + _REFRESH_PAUSE
+        for endpoint in self.ready:
+            with suppress(EndpointError):
+                await endpoint.refresh()
+                await self._read(endpoint)
 
     def _hopeless(self) -> bool:
         return all(isinstance(endpoint.failure, StartError) for endpoint in self.endpoints)

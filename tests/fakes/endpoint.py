@@ -45,6 +45,7 @@ class FakeEndpoint:
         self.follows: list[Attempt] = []
         self.interrupts: list[Attempt] = []
         self.generation = 0
+        self.refreshes = 0
         self.failure: AtelierError | None = None
         self._object_info: Json = dict(object_info) if object_info is not None else recorded_object_info()
         self._ready = False
@@ -102,6 +103,10 @@ class FakeEndpoint:
     async def object_info(self) -> Json:
         self._check()
         return self._object_info
+
+    async def refresh(self) -> None:
+        self._check()
+        self.refreshes += 1
 
     async def model_metadata(self, folder: str, filename: str) -> dict[str, str]:
         self._check()

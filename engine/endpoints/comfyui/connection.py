@@ -102,6 +102,10 @@ class Connection:
         except EndpointBusy as error:
             raise EndpointLost(str(error), retry_after=error.retry_after, endpoint=self.client.endpoint) from error
 
+    async def refresh(self) -> None:
+        """Fetch `/object_info` now: somebody asks for what may have just been added. Raises EndpointError."""
+        await self._refresh_info()
+
     def poll_seconds(self, *, heard: bool) -> float:
         """How long an attempt may wait before it looks for itself."""
         return self._pace.poll_heard if heard and self._socket_open else self._pace.poll

@@ -119,6 +119,10 @@ class ComfyEndpoint:
         """Give what it can run, cached until it reconnects. Raises EndpointLost."""
         return await self._until_closed(self._connected().object_info())
 
+    async def refresh(self) -> None:
+        """Read anew what it can run, before the time for that has come. Raises EndpointError."""
+        await self._until_closed(self._connected().refresh())
+
     async def model_metadata(self, folder: str, filename: str) -> dict[str, str]:
         """Give what a model file says of itself; empty if nothing. Raises EndpointLost."""
         return await self._until_closed(self._client.view_metadata(folder, filename))

@@ -95,6 +95,10 @@ class LocalEndpoint:
         """Give what it can run. Raises EndpointLost."""
         return await self._endpoint().object_info()
 
+    async def refresh(self) -> None:
+        """Read anew what it can run, before the time for that has come. Raises EndpointError."""
+        await self._endpoint().refresh()
+
     async def model_metadata(self, folder: str, filename: str) -> dict[str, str]:
         """Give what a model file says of itself; empty if nothing. Raises EndpointLost."""
         return await self._endpoint().model_metadata(folder, filename)

@@ -90,6 +90,12 @@ async def test_wrong_input_is_answered_with_what_would_be_right_and_nothing_is_q
     assert (await balance(house)).held == 0
 
 
+async def test_a_name_that_is_not_there_is_looked_for_again_but_not_at_every_try(house: House):
+    for _ in range(3):
+        assert (await house.ask("imagine", "a house --model brand-new")).lines[0].key == "error-unknown-choice"
+    assert house.endpoints[0].refreshes == 1
+
+
 async def test_a_picture_makes_it_img2img_in_the_pictures_shape(house: House):
     reply = await house.ask("imagine", "a blue house --strength 0.4", images={"image": png(96, 64)})
     view = await house.ended(reply.jobs[0])
