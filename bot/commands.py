@@ -69,7 +69,7 @@ class Commands:
                 return await self._cancel(actor, command)
             case "show":
                 view = await self._studio.show(actor, _first_word(command))
-                return job_reply(view, self._board.progress(view.job.id))
+                return job_reply(view, self._board.progress(view.job.id), self._board.stalled)
             case "queue":
                 return jobs_reply("queue", await self._studio.jobs(actor, active=True))
             case "history":

@@ -81,7 +81,7 @@ class DeliveryService:
         view = await self._books.job(job_id)
         if adapter is None or view is None:
             return
-        reply = job_reply(self._studio.with_eta(view), self._board.progress(job_id))
+        reply = job_reply(self._studio.with_eta(view), self._board.progress(job_id), self._board.stalled)
         if reply.tone is not Tone.WORKING or (self._shown.get(job_id) == reply and reply.preview is None):
             return
         chat = _chat(delivery.place)
@@ -91,7 +91,7 @@ class DeliveryService:
         try:
             async with self._chats[chat]:
                 await self._show(adapter, delivery, reply)
-        except DeliveryError as error:
+        except (DeliveryError, StorageError) as error:
             log.info("progress_not_shown", job=job_id, error=error.code)
         self._remember(job_id, reply)
 

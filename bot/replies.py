@@ -1,7 +1,7 @@
 """Replies as data: text keys with their fields, progress, pictures, buttons; no platform and no language in them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.catalog import Command, Flags
@@ -106,19 +106,21 @@ def quote_reply(quote: Quote, *, ask: bool) -> Reply:
     return Reply(lines=tuple(lines), tone=Tone.ASK if ask else Tone.INFO, private=True)
 
 
-def job_reply(view: JobView, progress: Mapping[str, Progress]) -> Reply:
-    """The one message of a job, as it is now."""
+def job_reply(view: JobView, progress: Mapping[str, Progress], stalled: str = "") -> Reply:
+    """The one message of a job, as it is now; `stalled` is the stage that all work is held up in, if it is."""
     match view.job.status:
         case JobStatus.DONE | JobStatus.FAILED | JobStatus.CANCELLED | JobStatus.DELIVERING:
             return _result(view)
         case JobStatus.REFUSED | JobStatus.EXPIRED:
             return Reply(lines=(text("job-failed", reason=view.job.reason),), tone=Tone.FAILED, job_id=view.job.id)
         case _:
-            return _working(view, progress)
+            return _working(view, progress, stalled)
 
 
-def _working(view: JobView, progress: Mapping[str, Progress]) -> Reply:
+def _working(view: JobView, progress: Mapping[str, Progress], stalled: str) -> Reply:
     job, meter = view.job, _meter(view, progress)
+    if stalled:
+        meter = replace(meter, stage=stalled, eta=None)
     match meter.stage:
         case "queued":
             line = text("job-queued", position=view.position, length=view.queue_length, seconds=_whole(view.eta))

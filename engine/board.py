@@ -51,6 +51,7 @@ class Board:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
         self._progress: dict[str, dict[str, Progress]] = {}
+        self.stalled = ""  # a stage that all waiting work is in: "disk-full" while nothing can be written
 
     def subscribe(self) -> Subscription:
         """Begin to listen."""

@@ -181,10 +181,7 @@ class Dispatcher:
             return
         self._finishing.add(attempt.id)
         seconds = share.of(outcome.seconds)
-        await self._patiently(
-            lambda: self._settle(endpoint, attempt, outcome, seconds),
-            waiting=lambda: self._show_disk_full(attempt),
-        )
+        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds))
 
     async def _until_ready(self, endpoint: Endpoint) -> None:
         deadline = self._clock.now() + RECONCILE_WAIT
@@ -216,7 +213,8 @@ class Dispatcher:
 
     async def _failed(self, attempt: Attempt, error: AtelierError) -> None:
         if isinstance(error, EndpointFull):
-            self._show_disk_full(attempt)
+            told = Progress(prompt_id=attempt.prompt_id, stage="disk-full")
+            self._board.progressed(attempt.job_id, attempt.task_id, told)
             await self._clock.sleep(DISK_FULL_WAIT)
         retry = should_retry(error, attempt.number, self._max_tries)
         job = await self._books.fail(attempt.id, error, retry=retry)
@@ -230,23 +228,20 @@ class Dispatcher:
         )
         self._announce(job)
 
-    def _show_disk_full(self, attempt: Attempt) -> None:
-        told = Progress(prompt_id=attempt.prompt_id, stage="disk-full")
-        self._board.progressed(attempt.job_id, attempt.task_id, told)
-
     def _announce(self, job: Job) -> None:
         self._board.changed(job.id)
         self.wake()
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]], waiting: Callable[[], None] = lambda: None) -> T:
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the disk is full say so, wait, and do it again: nothing is lost, jobs wait."""
-        told = False
         while True:
             try:
-                return await work()
+                result = await work()
             except DiskFull as error:
-                if not told:
-                    log.error("disk_full", detail=error.detail)
-                    told = True
-                waiting()
+                if not self._board.stalled:
+                    log.warning("disk_full", detail=error.detail)
+                self._board.stalled = "disk-full"
                 await self._clock.sleep(DISK_FULL_WAIT)
+            else:
+                self._board.stalled = ""
+                return result
