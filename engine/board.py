@@ -5,7 +5,9 @@ Changes are published after the commit, and coalesce: a slow listener sees each 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 from engine.model import JobView, Progress, TaskStatus
@@ -51,7 +53,7 @@ class Board:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
         self._progress: dict[str, dict[str, Progress]] = {}
-        self.stalled = ""  # a stage that all waiting work is in: "disk-full" while nothing can be written
+        self._stalls: Counter[str] = Counter()
 
     def subscribe(self) -> Subscription:
         """Begin to listen."""
@@ -72,6 +74,33 @@ class Board:
         """Announce how far a running task is."""
         self._progress.setdefault(job_id, {})[task_id] = progress
         self.changed(job_id)
+
+    @property
+    def stalled(self) -> str:
+        """The stage that all work is held up in ("disk-full"); empty while nothing holds it up."""
+        return next(iter(self._stalls.elements()), "")
+
+    @contextmanager
+    def stall(self, stage: str) -> Iterator[Callable[[], bool]]:
+        """Give a function that says that work is held up in a stage; it is until the block ends, and each block's own.
+
+        The function answers whether this is news: nobody had said so yet.
+        """
+        held_up = False
+
+        def hold_up() -> bool:
+            nonlocal held_up
+            news = not self._stalls[stage]
+            if not held_up:
+                self._stalls[stage] += 1
+                held_up = True
+            return news
+
+        try:
+            yield hold_up
+        finally:
+            if held_up:
+                self._stalls[stage] -= 1
 
     def task_ended(self, job_id: str, task_id: str) -> None:
         """Forget the progress of a task that no longer runs."""

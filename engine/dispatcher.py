@@ -234,14 +234,11 @@ class Dispatcher:
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the disk is full say so, wait, and do it again: nothing is lost, jobs wait."""
-        while True:
-            try:
-                result = await work()
-            except DiskFull as error:
-                if not self._board.stalled:
-                    log.warning("disk_full", detail=error.detail)
-                self._board.stalled = "disk-full"
-                await self._clock.sleep(DISK_FULL_WAIT)
-            else:
-                self._board.stalled = ""
-                return result
+        with self._board.stall("disk-full") as hold_up:
+            while True:
+                try:
+                    return await work()
+                except DiskFull as error:
+                    if hold_up():
+                        log.warning("disk_full", detail=error.detail)
+                    await self._clock.sleep(DISK_FULL_WAIT)

@@ -44,3 +44,15 @@ def test_progress_lasts_as_long_as_its_task():
     board.task_ended("job", "two")
     board.task_ended("job", "two")
     assert not board.progress("job")
+
+
+def test_work_is_held_up_until_the_last_who_said_so_goes_on():
+    board = Board()
+    with board.stall("disk-full") as first:
+        assert board.stalled == ""
+        assert first()
+        assert not first()
+        with board.stall("disk-full") as second:
+            assert not second()
+        assert board.stalled == "disk-full"
+    assert board.stalled == ""
