@@ -25,7 +25,7 @@ from tools.tiny.pace import Average, Pace, load_state, save_state, set_rate
 from tools.tiny.team import Team
 
 EMPTY_SHARE = 0.1
-EARLY_TIME = 0.74
+EARLY_TIME = 0.5
 """The share of the time that is trained on the smaller shapes."""
 SNR_LIMIT = 5.0
 TIME_POWER = 0.75

@@ -37,11 +37,11 @@ class Team:
         if self.size == 1:
             return progress
         told = torch.tensor([progress if self.rank == 0 else 0.0])
-        grads = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+        grads = [weight.grad for weight in weights if weight.grad is not None]
         flat = torch.cat([told, *(grad.reshape(-1) for grad in grads)])
         distributed.all_reduce(flat)
         place = 1
-        for weight, grad in zip(weights, grads, strict=True):
-            weight.grad = (flat[place : place + grad.numel()] / self.size).view_as(grad)
+        for grad in grads:  # copied in place: a fused optimizer needs gradients in the memory layout of their weights
+            grad.copy_(flat[place : place + grad.numel()].view(grad.shape)).div_(self.size)
             place += grad.numel()
         return float(flat[0])
