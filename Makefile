@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## draw PROMPT="..." through every room; the picture is out/demo.png
 	@ATELIER_CONFIG=config/atelier.toml ATELIER_DATA_DIR=out/demo-data \
-		$(BIN)/atelier imagine --save out/demo.png "$$PROMPT" --ar 3:2 --seed 7
+		$(BIN)/atelier imagine --save out/demo.png "$$PROMPT" --seed 7
 
 run: setup ## start the service: the configured bots, the queue and a sampler
 	@exec $(BIN)/atelier serve $(ARGS)

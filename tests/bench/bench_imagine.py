@@ -14,6 +14,7 @@ import pytest
 
 from bot.door import Notice
 from config.settings import config_dir
+from tests.bench.conftest import Report
 
 ATELIER = [sys.executable, "-m", "bot.__main__"]
 PATIENCE = 180.0  # seconds until anything is given up
@@ -63,14 +64,13 @@ def ready(data_dir: Path) -> bool:
         return False
 
 
-def bench_alone(environment: dict[str, str], tmp_path: Path) -> None:
-    """The first picture ever: migrations, sampler and torch start for it."""
-    print(f"\nalone, 1 picture:             {imagine(environment, tmp_path, '--seed', '1'):6.2f} s")
-
-
-def bench_through_the_service(environment: dict[str, str], tmp_path: Path) -> None:
-    """Pictures of a service that is warm, one and four at once."""
+def bench_imagine(environment: dict[str, str], tmp_path: Path, report: Report) -> None:
+    """The first picture ever (migrations, sampler and torch start for it), then those of a service that is warm."""
+    first = imagine(environment, tmp_path, "--seed", "1")
     with service(environment):
         imagine(environment, tmp_path, "--seed", "1")
-        print(f"\nthrough the service, 1 picture: {imagine(environment, tmp_path, '--seed', '2'):4.2f} s")
-        print(f"through the service, 4 at once: {imagine(environment, tmp_path, '--seed', '3', '--n', '4'):4.2f} s")
+        one = imagine(environment, tmp_path, "--seed", "2")
+        four = imagine(environment, tmp_path, "--seed", "3", "--n", "4")
+        apart = sum(imagine(environment, tmp_path, "--seed", str(seed)) for seed in range(11, 15))
+    report.ratio("`atelier imagine` alone, from nothing", first, "one picture through a warm service", one)
+    report.ratio("four pictures in one job", four, "four jobs one after another", apart)

@@ -127,3 +127,15 @@ def test_workflows_check_lints_against_the_real_sampler(place: Workplace):
     assert done.returncode == 1
     assert "KSamplr" in done.stdout
     assert "KSampler" in done.stdout
+
+
+def test_two_commands_at_once_on_one_folder_take_turns(place: Workplace):
+    with (
+        place.start("imagine", "a red house", "--steps", "2") as first,
+        place.start("imagine", "a blue boat", "--steps", "2") as second,
+    ):
+        assert first.wait(120) == 0, place.log("imagine")
+        assert second.wait(120) == 0, place.log("imagine")
+    assert place.rows("SELECT status FROM job") == [("done",), ("done",)]
+    assert len(place.pictures()) == 2
+    assert "waiting for it" in place.log("imagine")
