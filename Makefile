@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Atelier needs Python 3.11: install it, or name it with PYTHON=/path/to/python3.11." >&2; exit 1; }
 	@echo "Setting up .venv (the first time takes a few minutes)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,postgres,dev]'
 	@touch $@
 
 demo: setup ## draw PROMPT="..." through every room; the picture is out/demo.png
