@@ -18,6 +18,7 @@ from engine.images import picture_size
 from engine.model import Attempt, AttemptStatus, Job, Outcome, OutputFile, Picture, Progress
 from engine.pace import Pace, ShareMeter
 from engine.ports import Blobs, Books, Clock, Endpoint
+from engine.pricing import measured
 from engine.retry import should_retry
 
 log = structlog.get_logger(__name__)
@@ -192,8 +193,8 @@ class Dispatcher:
 
     async def _settle(self, endpoint: Endpoint, attempt: Attempt, outcome: Outcome, seconds: float) -> None:
         pictures = [await self._keep(file) for file in outcome.files]
-        measured = round(seconds * endpoint.weight * 1000)
-        job = await self._books.settle(attempt.id, pictures, outcome.seconds, measured)
+        share = measured(seconds, endpoint.weight)
+        job = await self._books.settle(attempt.id, pictures, outcome.seconds, share)
         self._pace.observe(endpoint.name, job.quote // max(1, job.count), seconds)
         self._announce(job)
         log.info("settled", job=job.id, endpoint=endpoint.name, seconds=round(outcome.seconds, 3), files=len(pictures))
