@@ -32,6 +32,13 @@ class Lane(StrEnum):
     RELAXED = "relaxed"
 
 
+class Payer(StrEnum):
+    """Whose wallet pays for a job that is asked for in a community."""
+
+    PERSON = "person"
+    COMMUNITY = "community"
+
+
 class JobStatus(StrEnum):
     """The life of a job; the last five are ends."""
 
@@ -115,6 +122,21 @@ class Community:
     external_id: str
     name: str
     wallet_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunityPolicy:
+    """What a community decides for what is asked for in it; None leaves it to the settings, or sets no limit."""
+
+    payer: Payer = Payer.PERSON
+    allowance: int | None = None  # mgs of its wallet that one person may take each period, where it pays
+    weight: float = 1.0  # its people's share of the queue; above 0
+    max_queued: int | None = None  # jobs that one person may have waiting or running in it
+    max_running: int | None = None  # tasks of one person that run at once
+    max_queued_together: int | None = None  # jobs of all its people, waiting or running
+    max_running_together: int | None = None  # tasks of all its people that run at once
+    retention_days: int | None = None  # how long its pictures are kept after their job ended
+    template: str = ""  # what a request means that names none; empty: as the settings say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,12 @@
 """People and communities, found or made."""
 
+from dataclasses import asdict, fields
+
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from engine.ids import new_id
-from engine.model import Community, Identity, Person
+from engine.model import Community, CommunityPolicy, Identity, Payer, Person
 from storage.tables import CommunityRow, IdentityRow, PersonRow, WalletKind, WalletRow
 from storage.views import community_of, person_of
 
@@ -53,6 +55,20 @@ def community(session: Session, platform: str, external_id: str, name: str) -> C
     elif name:
         row.name = name
     return community_of(row)
+
+
+def policy_of(row: CommunityRow) -> CommunityPolicy:
+    """Give the policy that a community's row holds; fields that it does not hold have their defaults."""
+    known = {field.name for field in fields(CommunityPolicy)}
+    held = {name: value for name, value in row.policy.items() if name in known}
+    return CommunityPolicy(**{**held, "payer": Payer(held.get("payer", Payer.PERSON))})
+
+
+def set_policy(session: Session, community_id: str, policy: CommunityPolicy) -> None:
+    """Write a community's policy; jobs that are queued already keep their tags."""
+    row = session.get_one(CommunityRow, community_id, with_for_update=True)
+    row.policy = asdict(policy)
+    row.weight = policy.weight
 
 
 def _community(session: Session, platform: str, external_id: str) -> CommunityRow | None:

@@ -87,7 +87,7 @@ def give_back_place(session: Session, job: JobRow) -> None:
         select(col(TaskRow.finish_tag))
         .join(JobRow, col(JobRow.id) == col(TaskRow.job_id))
         .where(
-            col(JobRow.wallet_id) == job.wallet_id,
+            col(JobRow.person_id) == job.person_id,
             col(JobRow.status).in_(ledger.OPEN_HOLD),
             col(TaskRow.lane) == job.lane,
             col(TaskRow.status) == TaskStatus.QUEUED,
@@ -97,9 +97,7 @@ def give_back_place(session: Session, job: JobRow) -> None:
 
 
 def _check_room(session: Session, person: PersonRow, policy: Policy) -> None:
-    active = select(func.count()).where(
-        col(JobRow.wallet_id) == person.wallet_id, col(JobRow.status).in_(ledger.OPEN_HOLD)
-    )
+    active = select(func.count()).where(col(JobRow.person_id) == person.id, col(JobRow.status).in_(ledger.OPEN_HOLD))
     queued = session.scalars(active).one()
     if queued >= policy.max_queued_jobs:
         raise QueueFull(

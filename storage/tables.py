@@ -101,7 +101,11 @@ class IdentityRow(Base, table=True):
 
 
 class CommunityRow(Base, table=True):
-    """A guild, group chat or web room; `weight` is its people's share of the queue, 1 where its policy says nothing."""
+    """A guild, group chat or web room.
+
+    `policy` holds the fields of an `engine.model.CommunityPolicy` (`people.policy_of` reads it); `weight` repeats its
+    weight, for statements that sort by it.
+    """
 
     __tablename__ = "community"
     __table_args__ = (
@@ -115,6 +119,7 @@ class CommunityRow(Base, table=True):
     name: str
     wallet_id: str = Field(foreign_key="wallet.id", unique=True)
     weight: float = Field(default=1.0, sa_type=Double)
+    policy: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
 
 
 class JobRow(Base, table=True):
@@ -132,6 +137,7 @@ class JobRow(Base, table=True):
         CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="charge_within_quote"),
         Index("ix_job_person_id_sequence", "person_id", "sequence"),
         Index("ix_job_wallet_id_status", "wallet_id", "status"),
+        Index("ix_job_person_id_status", "person_id", "status"),
         Index("ix_job_status_sequence", "status", "sequence"),
     )
 

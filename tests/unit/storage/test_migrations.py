@@ -15,14 +15,16 @@ from storage import migrations
 from storage.database_sqlite import back_up, writing_engine
 from storage.tables import Base
 
-SECOND = '''
-"""A second revision, for this test."""
+NEWEST = max(path.name[:4] for path in (migrations.SCRIPTS / "versions").glob("0*.py"))
+NEXT = f"{int(NEWEST) + 1:04}"
+LATER = f'''
+"""A later revision, for this test."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{NEWEST}"
 branch_labels = None
 depends_on = None
 
@@ -71,10 +73,10 @@ def test_a_database_that_is_up_to_date_is_left_alone(engine: Engine) -> None:
     migrations.migrate(engine, "here", no_back_up)
 
 
-def later_scripts(tmp_path: Path, second: str) -> Path:
+def later_scripts(tmp_path: Path, later: str) -> Path:
     scripts = tmp_path / "scripts"
     shutil.copytree(migrations.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_second.py").write_text(second)
+    (scripts / "versions" / f"{NEXT}_later.py").write_text(later)
     return scripts
 
 
@@ -82,18 +84,21 @@ def test_an_old_database_is_backed_up_before_it_is_changed(engine: Engine, tmp_p
     path = tmp_path / "atelier.db"
     migrations.migrate(engine, "here", no_back_up)
     with engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql("INSERT INTO wallet VALUES ('w', 'person', -1)")
-        connection.exec_driver_sql("INSERT INTO person VALUES ('p', 'ada', 'w', 0.0)")
+        connection.exec_driver_sql("INSERT INTO wallet (id, kind, granted_period) VALUES ('w', 'person', -1)")
+        connection.exec_driver_sql("INSERT INTO person (id, name, wallet_id, created_at) VALUES ('p', 'ada', 'w', 0.0)")
     migrations.migrate(
         engine,
         "here",
         lambda revision: back_up(path, tmp_path / f"atelier.db.before-{revision}"),
-        later_scripts(tmp_path, SECOND),
+        later_scripts(tmp_path, LATER),
     )
-    with closing(sqlite3.connect(path)) as now, closing(sqlite3.connect(tmp_path / "atelier.db.before-0002")) as before:
+    with (
+        closing(sqlite3.connect(path)) as now,
+        closing(sqlite3.connect(tmp_path / f"atelier.db.before-{NEXT}")) as before,
+    ):
         assert now.execute("SELECT name, motto FROM person").fetchall() == [("ada", "carpe diem")]
         assert before.execute("SELECT name FROM person").fetchall() == [("ada",)]
-        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert before.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
         assert before.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert list(tmp_path.glob("*.part")) == []
 
@@ -101,7 +106,7 @@ def test_an_old_database_is_backed_up_before_it_is_changed(engine: Engine, tmp_p
 def test_a_migration_that_fails_changes_nothing(engine: Engine, tmp_path: Path) -> None:
     migrations.migrate(engine, "here", no_back_up)
     before = schema(tmp_path / "atelier.db")
-    broken = SECOND + '    raise RuntimeError("half way")\n'
+    broken = LATER + '    raise RuntimeError("half way")\n'
     with pytest.raises(RuntimeError, match="half way"):
         migrations.migrate(engine, "here", lambda revision: None, later_scripts(tmp_path, broken))
     assert schema(tmp_path / "atelier.db") == before
