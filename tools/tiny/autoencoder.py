@@ -17,13 +17,16 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 from torch.nn import functional
 
-from tools.tiny import models, pictures, scenes
+from tools.tiny import models, pictures, scenes, speed
 from tools.tiny.pace import Pace, load_state, save_state, set_rate
 
-HELD_OUT = 9_000_000
+HELD_OUT = 10**12
 """Seeds from here on are never trained on."""
 CROP = 64
 """Side of a training crop in pixels."""
+SHAPES = tuple(scenes.SIZES)
+NOISE = 0.1
+"""Standard deviation of what is added to latents before they are decoded."""
 
 
 def reconstruction_loss(made: Tensor, real: Tensor) -> Tensor:
@@ -52,7 +55,7 @@ def draw_step(seed: int, pace: Pace, batch: int) -> Tensor:
 
     Crops are four times cheaper, and the network sees only a neighbourhood anyway; whole pictures teach it their rims.
     """
-    size = scenes.SIZES[pace.step % len(scenes.SIZES)]
+    size = SHAPES[pace.step % len(SHAPES)]
     count = batch // 2
     first = seed * 1_000_000 + pace.step * count
     whole = pictures.draw_batch(range(first, first + count), size)
@@ -66,11 +69,17 @@ def draw_step(seed: int, pace: Pace, batch: int) -> Tensor:
     return torch.stack([whole[index, :, y : y + CROP, x : x + CROP] for index, y, x in corners])
 
 
-def train(work: Path, *, minutes: float, seed: int, resume: bool, device: str, batch: int = 8) -> Path:
-    """Trains for the given minutes and answers the checkpoint's path; with `resume` it continues what is there."""
+def train(
+    work: Path, *, minutes: float, seed: int, resume: bool, device: str, batch: int = 16, start: Path | None = None
+) -> Path:
+    """Trains for the given minutes and answers the checkpoint's path.
+
+    With `resume` it continues the checkpoint that is there; `start` is the folder of an exported model to begin from.
+    """
     path = work / "autoencoder.pt"
     torch.manual_seed(seed)
-    network = models.build_autoencoder().to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
+    network = models.build_autoencoder() if start is None else AutoencoderTiny.from_pretrained(start / "vae")
+    network = network.float().train().to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4)
     pace = Pace(minutes=minutes, highest=1.5e-3, warmup=100)
     if resume and path.exists():
@@ -82,16 +91,17 @@ def train(work: Path, *, minutes: float, seed: int, resume: bool, device: str, b
     while pace.progress() < 1.0:
         set_rate(optimizer, pace.rate())
         real = draw_step(seed, pace, batch).to(device, memory_format=torch.channels_last)
-        latents = network.encode(real).latents
-        noisy = latents + 0.05 * torch.randn_like(latents)
-        loss = reconstruction_loss(network.decode(noisy).sample, real) + 0.02 * spread_penalty(latents)
+        with speed.half_precision(device):
+            latents = network.encode(real).latents.float()
+            made = network.decode(latents + NOISE * torch.randn_like(latents)).sample.float()
+        loss = reconstruction_loss(made, real) + 0.02 * spread_penalty(latents)
         loss = loss + 0.5 * max(0.0, 1 - 2 * pace.progress()) * colour_lesson(latents, real)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         pace.step += 1
-        if pace.step % 100 == 0:
+        if pace.step % 200 == 0:
             print(f"autoencoder step {pace.step} loss {loss.item():.4f} seconds {pace.elapsed():.0f}", flush=True)
         if pace.elapsed() - kept > 90:
             kept = pace.elapsed()
@@ -113,14 +123,16 @@ def polish(work: Path, *, minutes: float, seed: int, device: str, batch: int = 8
         set_rate(optimizer, pace.rate())
         first = 500_000_000 + seed * 1_000_000 + pace.step * batch
         random = Random(first)
-        size = scenes.SIZES[pace.step % len(scenes.SIZES)]
+        size = SHAPES[pace.step % len(SHAPES)]
         whole = pictures.draw_batch(range(first, first + batch), size).to(device, memory_format=torch.channels_last)
         with torch.no_grad():
             latents = network.encode(whole).latents
         x, y = (random.randint(0, side // models.DOWN - cells) for side in size)
         part = latents[:, :, y : y + cells, x : x + cells]
         real = whole[:, :, 8 * y : 8 * y + CROP, 8 * x : 8 * x + CROP]
-        loss = reconstruction_loss(network.decode(part + 0.08 * torch.randn_like(part)).sample, real)
+        with speed.half_precision(device):
+            made = network.decode(part + NOISE * torch.randn_like(part)).sample.float()
+        loss = reconstruction_loss(made, real)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.decoder.parameters(), 1.0)
@@ -153,7 +165,7 @@ def measure(network: AutoencoderTiny, count: int = 200) -> float:
     """Mean PSNR in decibels over held-out pictures, peak 255."""
     total = 0.0
     for index in range(count):
-        size = scenes.SIZES[index % len(scenes.SIZES)]
+        size = SHAPES[index % len(SHAPES)]
         real = pictures.draw_batch([HELD_OUT + index], size)
         made = network.decode(network.encode(real).latents).sample.clamp(-1, 1)
         total += -10 * math.log10(functional.mse_loss(made / 2, real / 2).item())
@@ -165,7 +177,7 @@ def reconstruct_sheet(network: AutoencoderTiny, path: Path, count: int = 12) -> 
     """Held-out pictures with their reconstructions below, as one PNG."""
     tops, feet = [], []
     for index in range(count):
-        real = pictures.draw_batch([HELD_OUT + index], scenes.SIZES[0])
+        real = pictures.draw_batch([HELD_OUT + index], SHAPES[0])
         tops.append(pictures.to_image(real[0]))
         feet.append(pictures.to_image(network.decode(network.encode(real).latents).sample[0]))
     half = count // 2

@@ -15,7 +15,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {group.split()[0]: tuple(group.spl
 NUMBERS: Final = {2: ("two", "2", "a pair of"), 3: ("three", "3")}
 TIME_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "day": ("by day", "in the daytime", "under the day sky", "on a sunny day", "day"),
-    "night": ("at night", "by night", "in the night", "under the night sky", "night"),
+    "night": ("at night", "by night", "in the night", "under the night sky", "night", "on a starry night"),
     "sunset": ("at sunset", "at dusk", "in the sunset", "in the evening", "sunset"),
     "snow": ("in the snow", "in winter", "on a snowy day", "with snow", "snow"),
 }
@@ -34,14 +34,18 @@ OPENINGS: Final = (
 
 def caption(scene: Scene, random: Random) -> str:
     """One sentence for the scene; the same random state gives the same sentence."""
-    if len(scene.items) == 1:
-        text = noun(scene.items[0], random)
-    elif scene.relation is not None and random.random() < 0.9:
-        text = _related(scene, random)
-    else:
-        text = _listed(scene, random)
+    text = things(scene, random)
     text = random.choice(OPENINGS) + text + _surroundings(scene, random)
     return text[:1].upper() + text[1:] if random.random() < 0.2 else text
+
+
+def things(scene: Scene, random: Random) -> str:
+    """The things of the scene, with how they stand to one another and nothing of where they are."""
+    if len(scene.items) == 1:
+        return noun(scene.items[0], random)
+    if scene.relation is not None and random.random() < 0.9:
+        return _related(scene, random)
+    return _listed(scene, random)
 
 
 def noun(item: Item, random: Random) -> str:
@@ -56,16 +60,20 @@ def noun(item: Item, random: Random) -> str:
         colour = (known[0] if random.random() < 0.85 else random.choice(known)) + " "
     if count > 1:
         return f"{random.choice(NUMBERS[count])} {colour}{name}"
+    if item.adjective is not None and random.random() < 0.5:
+        known = SYNONYMS[item.adjective]
+        colour = (known[0] if random.random() < 0.6 else random.choice(known)) + " " + colour
     one = "one " if random.random() < 0.06 else ""
-    return f"{one}{colour}{name}" if random.random() < 0.25 or one else f"{_article(colour or name)} {colour}{name}"
+    return f"{one}{colour}{name}" if random.random() < 0.25 or one else with_article(f"{colour}{name}")
 
 
 def _plural(thing: str) -> str:
     return "fish" if thing == "fish" else thing + "s"
 
 
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+def with_article(words: str) -> str:
+    """The words after "a" or "an"."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def _related(scene: Scene, random: Random) -> str:
@@ -110,8 +118,11 @@ def _surroundings(scene: Scene, random: Random) -> str:
         if random.random() < (0.55 if scene.backdrop == "white" else 0.9):
             plain = "plain " if random.random() < 0.1 else ""
             word = random.choice(("background", "background", "backdrop"))
-            return f" on {_article(plain or spelling)} {plain}{spelling} {word}"
+            return f" on {with_article(f'{plain}{spelling}')} {word}"
         return ""
+    if scene.ground == "grass" and random.random() < 0.08:
+        ground = random.choice(("on the grass", "in a meadow", "on a lawn", "in a field"))
+        return f" {ground}" if scene.time == "day" else f" {ground} {TIME_WORDS[scene.time][0]}"
     if random.random() < {"day": 0.2, "night": 0.85, "sunset": 0.9, "snow": 0.9}[scene.time]:
         return random.choice((" ", ", ", " ")) + random.choice(TIME_WORDS[scene.time])
     return ""

@@ -1,67 +1,152 @@
-"""Measures how well finished weights obey prompts: the background and the main colour of a plain picture.
+"""Measures how well finished weights obey prompts that the training never saw, and how well the measuring itself works.
 
-The check is made for flat pictures: every pixel counts for the palette colour it is nearest to. The background is the
-most frequent colour along the rim, the thing's colour the most frequent one among the other pixels.
+Plain prompts are combinations that `scenes.held_out` keeps out of the training; scene prompts name a time of day. The
+reader's own accuracy is measured on drawings of the same prompts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 from typing import Final
 
-import numpy as np
 from PIL import Image
 
-from tools.tiny import scenes
-from tools.tiny.brush import PALETTE
-from tools.tiny.sample import Model, sample
+from tools.tiny import captions, scenes
+from tools.tiny.reading import Reader, Reading, plain_scene, read_time
 
-NAMES: Final = tuple(PALETTE)
+HELD_OUT_SEED: Final = 10**12
+PLAIN: Final = (128, 128)
+SCENE: Final = (160, 104)
+READER_BAR: Final = 0.98
+COLOUR_BAR: Final = 0.9
+THING_BAR: Final = 0.8
+TIME_BAR: Final = 0.9
+
+Draw = Callable[[list[str], tuple[int, int], int], list[Image.Image]]
+"""Prompts, size in pixels and the first seed -> a picture for each prompt, the i-th from seed + i."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """How many of the checked pictures were right."""
+class Share:
+    """How many of how many were right, and how many should be."""
 
-    pictures: int
-    thing: int
-    """Pictures whose thing has the colour asked for."""
-    background: int
-    """Pictures whose background has the colour asked for."""
+    name: str
+    right: int
+    of: int
+    bar: float
 
+    @property
+    def passed(self) -> bool:
+        """Whether it reaches its bar."""
+        return self.right >= self.bar * self.of
 
-def nearest_colours(image: Image.Image) -> np.ndarray:
-    """For every pixel the index in `NAMES` of the nearest palette colour: (H, W)."""
-    pixels = np.asarray(image, dtype=np.float32)[:, :, None, :]
-    table = np.array([PALETTE[name] for name in NAMES], dtype=np.float32)
-    nearest: np.ndarray = ((pixels - table) ** 2).sum(axis=-1).argmin(axis=-1)
-    return nearest
-
-
-def read_colours(image: Image.Image) -> tuple[str, str]:
-    """The thing's and the background's colour names of a plain picture."""
-    found = nearest_colours(image)
-    rim = np.concatenate([found[:4].ravel(), found[-4:].ravel(), found[:, :4].ravel(), found[:, -4:].ravel()])
-    background = int(np.bincount(rim, minlength=len(NAMES)).argmax())
-    counts = np.bincount(found.ravel(), minlength=len(NAMES))
-    counts[background] = 0
-    return NAMES[int(counts.argmax())], NAMES[background]
+    def __str__(self) -> str:
+        verdict = "ok" if self.passed else "BELOW THE BAR"
+        counts = f"{self.right:>3} of {self.of:<3}  {self.right / self.of:6.1%}"
+        return f"{self.name:<40} {counts}  bar {self.bar:.0%}  {verdict}"
 
 
-def check_colours(model: Model, *, count: int, seed: int) -> Score:
-    """Draws `count` prompts "a COLOUR THING on a COLOUR background" at 128x128 and counts what is right."""
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """A prompt of the plain kind: "a COLOUR THING on a COLOUR background"."""
+
+    thing: str
+    colour: str
+    background: str
+
+    @property
+    def prompt(self) -> str:
+        """The prompt in words."""
+        first, second = captions.with_article(self.colour), captions.with_article(self.background)
+        return f"{first} {self.thing} on {second} background"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landscape:
+    """A prompt that names a time of day, and a scene that fits it."""
+
+    prompt: str
+    scene: scenes.Scene
+
+
+def plain_prompts(count: int, seed: int) -> list[Plain]:
+    """Draws lots among the held-out combinations, without repeats; all things come up about equally often."""
     random = Random(seed)
-    things = [thing for thing in scenes.THINGS if thing not in scenes.WIDE]
-    asked = [(random.sample(scenes.COLOURS, 2), random.choice(things)) for _ in range(count)]
-    right = rear = 0
-    for at in range(0, count, 8):
-        part = asked[at : at + 8]
-        prompts = [f"a {one} {thing} on a {two} background" for (one, two), thing in part]
-        for ((one, two), _), image in zip(
-            part, sample(model, prompts, width=128, height=128, seed=seed + at), strict=True
-        ):
-            thing_colour, background = read_colours(image)
-            right += thing_colour == one
-            rear += background == two
-    return Score(pictures=count, thing=right, background=rear)
+    decks = []
+    for thing in scenes.THINGS:
+        pairs = product(scenes.COLOURS, scenes.COLOURS)
+        deck = [Plain(thing=thing, colour=one, background=two) for one, two in pairs if one != two]
+        deck = [plain for plain in deck if scenes.held_out(plain.thing, plain.colour, plain.background)]
+        random.shuffle(deck)
+        decks.append(deck)
+    rounds = range(max(map(len, decks)))
+    return [deck[turn] for turn in rounds for deck in decks if turn < len(deck)][:count]
+
+
+def landscape_prompts(count: int, seed: int) -> list[Landscape]:
+    """Landscapes from held-out seeds, a quarter for each time of day, with the time named in varied words."""
+    random = Random(seed)
+    found: dict[scenes.Time, list[Landscape]] = {time: [] for time in scenes.TIMES}
+    at = HELD_OUT_SEED + seed
+    while any(len(part) < count / len(found) for part in found.values()):
+        scene, at = scenes.random_scene(at, SCENE), at + 1
+        if scene.backdrop is None and len(found[scene.time]) < count / len(found):
+            words = captions.things(scene, random)
+            time = random.choice(captions.TIME_WORDS[scene.time])
+            found[scene.time].append(Landscape(prompt=f"{words} {time}", scene=scene))
+    return [landscape for part in found.values() for landscape in part][:count]
+
+
+def check_reader(reader: Reader, plain: Sequence[Plain], landscapes: Sequence[Landscape]) -> list[Share]:
+    """How often the reader is right about drawings of these prompts."""
+    seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + len(plain))
+    drawn = [
+        scenes.render(plain_scene(asked.thing, asked.colour, asked.background, seed))
+        for asked, seed in zip(plain, seeds, strict=True)
+    ]
+    skies = [scenes.render(landscape.scene) for landscape in landscapes]
+    return _shares(
+        "the reader on drawings", READER_BAR, READER_BAR, READER_BAR, reader, plain, drawn, landscapes, skies
+    )
+
+
+def check_model(
+    reader: Reader, plain: Sequence[Plain], landscapes: Sequence[Landscape], draw: Draw, seed: int
+) -> list[Share]:
+    """How often pictures that `draw` makes of these prompts show what was asked."""
+    made = draw([asked.prompt for asked in plain], PLAIN, seed)
+    skies = draw([landscape.prompt for landscape in landscapes], SCENE, seed)
+    return _shares("the model", COLOUR_BAR, THING_BAR, TIME_BAR, reader, plain, made, landscapes, skies)
+
+
+def _shares(
+    who: str,
+    colour_bar: float,
+    thing_bar: float,
+    time_bar: float,
+    reader: Reader,
+    plain: Sequence[Plain],
+    pictures: Sequence[Image.Image],
+    landscapes: Sequence[Landscape],
+    skies: Sequence[Image.Image],
+) -> list[Share]:
+    read = [reader.read(picture) for picture in pictures]
+    pairs = list(zip(plain, read, strict=True))
+    times = [read_time(sky) == landscape.scene.time for sky, landscape in zip(skies, landscapes, strict=True)]
+    return [
+        Share(name=f"{who}: both colours", right=sum(map(_colours_agree, plain, read)), of=len(pairs), bar=colour_bar),
+        Share(
+            name=f"{who}: the thing",
+            right=sum(one.thing == two.thing for one, two in pairs),
+            of=len(pairs),
+            bar=thing_bar,
+        ),
+        Share(name=f"{who}: the time of day", right=sum(times), of=len(times), bar=time_bar),
+    ]
+
+
+def _colours_agree(asked: Plain, read: Reading) -> bool:
+    return (read.colour, read.background) == (asked.colour, asked.background)

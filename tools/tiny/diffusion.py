@@ -8,7 +8,7 @@ weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,19 +18,16 @@ from diffusers import AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from tools.tiny import autoencoder, latents, models, scenes, vocabulary
+from tools.tiny import autoencoder, latents, models, scenes, speed, vocabulary
 from tools.tiny.captions import caption
 from tools.tiny.latents import Bucket
 from tools.tiny.pace import Average, Pace, load_state, save_state, set_rate
-from tools.tiny.team import Team
 
 EMPTY_SHARE = 0.1
-EARLY_TIME = 0.5
-"""The share of the time that is trained on the smaller shapes."""
 SNR_LIMIT = 5.0
 TIME_POWER = 0.75
 """Times are 1,000 * u ** 0.75 for u even in 0 to 1: their density rises with the cube root of the time."""
-LOG_EVERY = 20
+LOG_EVERY = 100
 FRESH_EVERY = 8
 """Steps from one lot of fresh pictures to the next."""
 
@@ -63,7 +60,7 @@ def noise_loss(unet: UNet2DConditionModel, clean: Tensor, text: Tensor, alphas: 
     alpha = alphas[times].view(-1, 1, 1, 1)
     noise = torch.randn_like(clean)
     noisy = (alpha.sqrt() * clean + (1 - alpha).sqrt() * noise).to(memory_format=torch.channels_last)
-    made = unet(noisy, times, text).sample
+    made = unet(noisy, times, text).sample.float()
     ratio = alpha / (1 - alpha)
     weight = ratio.clamp(max=SNR_LIMIT) / ratio
     return (weight * (made - noise) ** 2).mean()
@@ -78,34 +75,31 @@ class TrainSettings:
     seed: int
     device: str
     batch: int
-    """Pictures of one optimizer step, over the whole team."""
+    """Pictures of one optimizer step."""
     fresh: int
-    """New pictures drawn for each step, over the whole team."""
+    """New pictures drawn for each step."""
 
 
 class Trainer:
     """One training run: networks, optimizer, average, pool and clock."""
 
-    def __init__(
-        self, work: Path, *, minutes: float, seed: int, device: str, batch: int, fresh: int, team: Team | None = None
-    ) -> None:
-        torch.manual_seed(seed)
-        self._team = team or Team()
+    def __init__(self, work: Path, settings: TrainSettings) -> None:
+        torch.manual_seed(settings.seed)
         self._path = work / "diffusion.pt"
-        self._seed, self._device, self._batch, self._fresh = seed, device, batch // self._team.size, fresh
+        self._settings = settings
+        device = settings.device
         self._progress = 0.0
-        self._unet = models.build_unet().to(device, memory_format=torch.channels_last)
+        self._unet = speed.quicken(models.build_unet()).to(device, memory_format=torch.channels_last)
         self._text = models.build_text_encoder().to(device)
         self._networks: dict[str, nn.Module] = {"unet": self._unet, "text": self._text}
         self._weights = [weight for network in self._networks.values() for weight in network.parameters()]
         self._optimizer = torch.optim.AdamW(self._weights, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        self._average = Average(self._networks, decay=0.998)
+        self._average = Average(self._networks, decay=0.9995)
         self._pool, self._scale = latents.load(work / "latents.pt")
-        self._early, _ = latents.load(work / "latents-early.pt")
         self._encoder: AutoencoderTiny = autoencoder.load(work).to(device, memory_format=torch.channels_last)
         self._alphas = models.alphas_cumprod().to(device)
         self._captions = Captions()
-        self._pace = Pace(minutes=minutes, highest=1e-3, warmup=150)
+        self._pace = Pace(minutes=settings.minutes, highest=1e-3, warmup=150)
 
     def resume(self) -> None:
         """Goes on from the last checkpoint, if there is one; the pool starts again as it was cached."""
@@ -124,11 +118,9 @@ class Trainer:
         """Trains until the time is up, with a checkpoint every two minutes; answers its path."""
         kept, total = self._pace.elapsed(), 0.0
         self._progress = self._pace.spent / (60 * self._pace.minutes)
-        torch.manual_seed(self._seed * 1_009 + self._pace.step * 17 + self._team.rank)
+        torch.manual_seed(self._settings.seed * 1_009 + self._pace.step * 17)
         while self._progress < 1.0:
             total += self._step()
-            if self._team.rank > 0:
-                continue
             step = self._pace.step
             if step % LOG_EVERY == 0:
                 print(
@@ -140,28 +132,26 @@ class Trainer:
             if self._pace.elapsed() - kept > 120:
                 kept = self._pace.elapsed()
                 self._save()
-        if self._team.rank == 0:
-            self._save()
+        self._save()
         return self._path
 
     def _step(self) -> float:
         """One optimizer step on one shape; answers its loss."""
-        random = Random(self._seed * 7_919 + self._pace.step)
-        early = self._progress < EARLY_TIME
-        pool, shares = (self._early, latents.EARLY_SHARES) if early else (self._pool, latents.SHARES)
-        bucket = random.choices(pool, shares)[0]
-        if self._fresh and self._pace.step % FRESH_EVERY == 0:
+        settings = self._settings
+        random = Random(settings.seed * 7_919 + self._pace.step)
+        bucket = random.choices(self._pool, [scenes.SIZES[bucket.size] for bucket in self._pool])[0]
+        if settings.fresh and self._pace.step % FRESH_EVERY == 0:
             self._add_fresh(bucket)
-        random = Random(random.getrandbits(40) + self._team.rank)
-        picks = [random.randrange(len(bucket.seeds)) for _ in range(self._batch)]
-        clean = bucket.latents[picks].float().to(self._device)
-        ids = self._captions.ids([bucket.seeds[pick] for pick in picks], bucket.size, random).to(self._device)
+        picks = [random.randrange(len(bucket.seeds)) for _ in range(settings.batch)]
+        clean = bucket.latents[picks].float().to(settings.device)
+        ids = self._captions.ids([bucket.seeds[pick] for pick in picks], bucket.size, random).to(settings.device)
         set_rate(self._optimizer, self._pace.rate(self._progress))
-        text = self._text(input_ids=ids).last_hidden_state
-        loss = noise_loss(self._unet, clean, text, self._alphas)
+        with speed.half_precision(settings.device):
+            text = self._text(input_ids=ids).last_hidden_state
+            loss = noise_loss(self._unet, clean, text, self._alphas)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._progress = self._team.average(self._weights, self._pace.progress())
+        self._progress = self._pace.progress()
         torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
         self._optimizer.step()
         self._average.update()
@@ -170,10 +160,10 @@ class Trainer:
 
     def _add_fresh(self, bucket: Bucket) -> None:
         """Draws and encodes new pictures for the shape in turn, as many as are due since the last time."""
-        due = self._fresh * FRESH_EVERY // self._team.size
-        first = self._seed * 1_000_000 + 500_000 + self._pace.step * self._fresh + self._team.rank * due
+        due = self._settings.fresh * FRESH_EVERY
+        first = self._settings.seed * 10_000_000 + 5_000_000 + self._pace.step * self._settings.fresh
         seeds = list(range(first, first + due))
-        bucket.extend(seeds, latents.encode(self._encoder, seeds, bucket.size, self._scale, self._device))
+        bucket.extend(seeds, latents.encode(self._encoder, seeds, bucket.size, self._scale, self._settings.device))
 
     def _save(self) -> None:
         state: dict[str, Any] = {
@@ -185,18 +175,6 @@ class Trainer:
             "spent": self._pace.elapsed(),
         }
         save_state(self._path, state)
-
-
-def train_member(rank: int, size: int, meeting: Path, work: Path, resume: bool, settings: TrainSettings) -> None:
-    """What each process of a team runs; they share the processor, so each keeps to one thread."""
-    if size > 1:
-        torch.set_num_threads(1)
-    team = Team.join(meeting, rank, size)
-    trainer = Trainer(work, team=team, **asdict(settings))
-    if resume:
-        trainer.resume()
-    trainer.run()
-    team.leave()
 
 
 def load(work: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
 
-from tools.tiny import models, pictures, scenes
+from tools.tiny import models, pictures, scenes, speed
 from tools.tiny.export import Preview
 from tools.tiny.pace import load_state, save_state
 
 Size = tuple[int, int]
-SHARES: Final = (0.36, 0.37, 0.09, 0.09, 0.09)
-"""How much of the pool each of `scenes.SIZES` gets."""
-EARLY_SHARES: Final = (0.4, 0.4, 0.2)
-"""The same for `scenes.EARLY_SIZES`."""
 
 
 @dataclass(kw_only=True)
@@ -44,27 +39,23 @@ class Bucket:
 def encode(network: AutoencoderTiny, seeds: list[int], size: Size, scale: float, device: str) -> Tensor:
     """Network latents of the pictures that the seeds stand for, on the processor."""
     real = pictures.draw_batch(seeds, size).to(device, memory_format=torch.channels_last)
-    return (network.encode(real).latents * scale).float().cpu().contiguous()
+    with speed.half_precision(device):
+        return (network.encode(real).latents.float() * scale).cpu().contiguous()
 
 
 @torch.no_grad()
 def measure_scale(network: AutoencoderTiny, device: str, count: int = 96) -> float:
     """One over the standard deviation of encoder latents, over all channels: the configuration's `scaling_factor`."""
-    found = [
-        encode(network, list(range(index, index + 16)), scenes.SIZES[0], 1.0, device) for index in range(0, count, 16)
-    ]
+    found = [encode(network, list(range(index, index + 16)), (128, 128), 1.0, device) for index in range(0, count, 16)]
     return 1.0 / torch.cat(found).std().item()
 
 
-def fill(
-    network: AutoencoderTiny, scale: float, *, count: int, seed: int, device: str, early: bool = False
-) -> list[Bucket]:
-    """Draws and encodes about `count` pictures in all shapes, or in all of the smaller ones."""
-    plan = zip(scenes.EARLY_SIZES, EARLY_SHARES, strict=True) if early else zip(scenes.SIZES, SHARES, strict=True)
+def fill(network: AutoencoderTiny, scale: float, *, count: int, seed: int, device: str) -> list[Bucket]:
+    """Draws and encodes about `count` pictures, in all shapes."""
     network = network.to(device, memory_format=torch.channels_last)
     buckets = []
-    for index, (size, share) in enumerate(plan):
-        first = seed * 1_000_000 + index * 100_000
+    for index, (size, share) in enumerate(scenes.SIZES.items()):
+        first = seed * 10_000_000 + index * 100_000
         seeds = list(range(first, first + max(16, round(count * share))))
         parts = [encode(network, seeds[at : at + 16], size, scale, device) for at in range(0, len(seeds), 16)]
         buckets.append(Bucket(size=size, latents=torch.cat(parts).half(), seeds=seeds))
@@ -76,8 +67,8 @@ def fill(
 def fit_preview(network: AutoencoderTiny, scale: float, count: int = 64) -> Preview:
     """The least-squares map from network latents to the picture averaged over 8x8 pixels, in [-1, 1]."""
     seeds = list(range(777_000, 777_000 + count))
-    real = pictures.draw_batch(seeds, scenes.SIZES[0])
-    latents = encode(network, seeds, scenes.SIZES[0], scale, "cpu")
+    real = pictures.draw_batch(seeds, (128, 128))
+    latents = encode(network, seeds, (128, 128), scale, "cpu")
     small = torch.nn.functional.avg_pool2d(real, models.DOWN)
     cells = latents.permute(0, 2, 3, 1).reshape(-1, models.LATENT_CHANNELS)
     inputs = torch.cat([cells, torch.ones(len(cells), 1)], dim=1)

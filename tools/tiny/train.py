@@ -6,15 +6,15 @@ Every step reads and writes one work folder, which is not kept in the repository
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
+import sys
 from pathlib import Path
 
 import torch
-from torch import multiprocessing
+from PIL import Image
 
 from tools.tiny import autoencoder, checks, diffusion, latents, pictures
 from tools.tiny.export import export_random, write_model
+from tools.tiny.reading import Reader
 from tools.tiny.sample import Model, sample
 
 SHEET_PROMPTS = (
@@ -48,7 +48,12 @@ SHEET_PROMPTS = (
 def run_autoencoder(options: argparse.Namespace) -> None:
     """Trains the autoencoder, then measures it and writes a sheet of reconstructions."""
     autoencoder.train(
-        options.work, minutes=options.minutes, seed=options.seed, resume=options.resume, device=options.device
+        options.work,
+        minutes=options.minutes,
+        seed=options.seed,
+        resume=options.resume,
+        device=options.device,
+        start=options.start,
     )
     network = autoencoder.load(options.work)
     print(f"autoencoder PSNR on held-out pictures: {autoencoder.measure(network):.2f} dB")
@@ -69,8 +74,6 @@ def run_cache(options: argparse.Namespace) -> None:
     scale = latents.measure_scale(network, options.device)
     buckets = latents.fill(network, scale, count=options.count, seed=options.seed, device=options.device)
     latents.save(options.work / "latents.pt", buckets, scale)
-    early = latents.fill(network, scale, count=options.count // 2, seed=options.seed, device=options.device, early=True)
-    latents.save(options.work / "latents-early.pt", early, scale)
     print(f"scaling_factor {scale:.5f}")
 
 
@@ -83,12 +86,10 @@ def run_diffusion(options: argparse.Namespace) -> None:
         batch=options.batch,
         fresh=options.fresh,
     )
-    with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        shared = (options.workers, Path(folder).resolve() / "meeting", options.work, options.resume, settings)
-        if options.workers == 1:
-            diffusion.train_member(0, *shared)
-        else:
-            multiprocessing.spawn(diffusion.train_member, shared, nprocs=options.workers)
+    trainer = diffusion.Trainer(options.work, settings)
+    if options.resume:
+        trainer.resume()
+    trainer.run()
 
 
 def run_export(options: argparse.Namespace) -> None:
@@ -116,9 +117,24 @@ def run_sheet(options: argparse.Namespace) -> None:
 
 
 def run_check(options: argparse.Namespace) -> None:
-    """Measures colours of plain pictures made with exported weights, and of the drawings themselves."""
-    score = checks.check_colours(Model.load(options.target), count=options.count, seed=options.seed)
-    print(json.dumps({"pictures": score.pictures, "thing": score.thing, "background": score.background}))
+    """Measures exported weights on prompts that were never trained on; exits with 1 where they miss a bar."""
+    model, reader = Model.load(options.target), Reader()
+    plain = checks.plain_prompts(options.count, options.seed)
+    landscapes = checks.landscape_prompts(options.count // 2, options.seed)
+
+    def draw(prompts: list[str], size: tuple[int, int], seed: int) -> list[Image.Image]:
+        made: list[Image.Image] = []
+        for at in range(0, len(prompts), 8):
+            part = prompts[at : at + 8]
+            made += sample(model, part, width=size[0], height=size[1], seed=seed + at, guidance=options.guidance)
+            print(f"\r{len(made)} of {len(prompts)} pictures", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        return made
+
+    shares = checks.check_reader(reader, plain, landscapes)
+    shares += checks.check_model(reader, plain, landscapes, draw, options.seed)
+    print(*shares, sep="\n")
+    sys.exit(not all(share.passed for share in shares))
 
 
 def parse() -> argparse.Namespace:
@@ -139,19 +155,19 @@ def parse() -> argparse.Namespace:
         step.set_defaults(action=action)
         step.add_argument("--minutes", type=float, default=minutes, help="wall-clock minutes of the whole training")
         step.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-        step.add_argument("--batch", type=int, default=32)
-        step.add_argument("--workers", type=int, default=1, help="diffusion: processes that share every batch")
-        step.add_argument("--fresh", type=int, default=3, help="new pictures drawn at each diffusion step")
+        step.add_argument("--start", type=Path, help="folder of an exported model whose weights to begin from")
+        step.add_argument("--batch", type=int, default=64)
+        step.add_argument("--fresh", type=int, default=4, help="new pictures drawn at each diffusion step")
     step = steps.add_parser("cache", help=run_cache.__doc__)
     step.set_defaults(action=run_cache)
-    step.add_argument("--count", type=int, default=8000)
+    step.add_argument("--count", type=int, default=40_000)
     for name, action in (("export", run_export), ("sheet", run_sheet), ("check", run_check)):
         step = steps.add_parser(name, help=action.__doc__)
         step.set_defaults(action=action)
         step.add_argument("--target", type=Path, default=Path("config/models/tiny"))
         step.add_argument("--random", action="store_true", help="export: untrained weights")
         step.add_argument("--out", type=Path, default=Path("config/models/tiny/sheet.png"))
-        step.add_argument("--count", type=int, default=64, help="check: how many pictures")
+        step.add_argument("--count", type=int, default=200, help="check: plain prompts; half as many landscapes")
         step.add_argument("--guidance", type=float, default=4.0)
     return parser.parse_args()
 

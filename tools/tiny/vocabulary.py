@@ -66,7 +66,6 @@ GROUPS: Final[tuple[str, ...]] = (
     "background backdrop",
     "grass meadow field lawn grassy",
     "starry",
-    "cloudy",
     "plain simple",
     # sizes
     "big large huge giant",

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from tools.tiny import checks, scenes
+from tools.tiny import reading, scenes
 from tools.tiny.drawings import DRAWINGS
 from tools.tiny.scenes import Item, Scene
 
@@ -30,11 +30,31 @@ def test_a_seed_gives_the_same_picture_of_the_asked_size(size: tuple[int, int]) 
         assert np.array_equal(np.asarray(first), np.asarray(second))
 
 
-def test_every_shape_fits_the_network_and_has_about_the_same_area() -> None:
+def test_every_shape_fits_the_network_and_the_shares_are_whole() -> None:
     for width, height in scenes.SIZES:
         assert width % 8 == 0
         assert height % 8 == 0
-        assert abs(width * height / 128**2 - 1) < 0.03
+    assert sum(scenes.SIZES.values()) == pytest.approx(1)
+
+
+def test_no_plain_scene_shows_a_combination_that_is_held_out() -> None:
+    seen = 0
+    for seed in range(4000):
+        scene = scenes.random_scene(seed, (128, 128))
+        if len(scene.items) == 1 and scene.backdrop is not None:
+            seen += 1
+            assert not scenes.held_out(scene.items[0].thing, scene.items[0].colour, scene.backdrop)
+    assert seen > 500
+
+
+def test_big_things_are_bigger_than_small_ones() -> None:
+    halves: dict[str | None, list[float]] = {"big": [], "small": [], None: []}
+    for seed in range(1500):
+        for item in scenes.random_scene(seed, (128, 128)).items:
+            halves[item.adjective].append(item.spots[0][2])
+    assert len(halves["big"]) > 50
+    assert len(halves["small"]) > 50
+    assert min(halves["big"]) > 1.5 * max(halves["small"])
 
 
 def test_other_seeds_give_other_scenes() -> None:
@@ -54,7 +74,7 @@ def test_the_mixture_shows_every_thing_colour_time_and_relation() -> None:
 def test_related_things_stand_as_the_relation_says() -> None:
     seen = set()
     for seed in range(1500):
-        scene = scenes.random_scene(seed, Random(seed).choice(scenes.SIZES))
+        scene = scenes.random_scene(seed, Random(seed).choice(list(scenes.SIZES)))
         if scene.relation not in ("left", "right", "over", "under"):
             continue
         (first_x, first_y, _), (second_x, second_y, _) = scene.items[0].spots[0], scene.items[1].spots[0]
@@ -75,6 +95,6 @@ def test_related_things_stand_as_the_relation_says() -> None:
 @pytest.mark.parametrize("colour", ["red", "yellow", "green", "blue", "purple", "black", "orange"])
 def test_the_main_area_carries_the_colour(thing: str, colour: str) -> None:
     backdrop = "white" if colour != "white" else "blue"
-    found = checks.nearest_colours(scenes.render(plain_scene(thing, colour, backdrop)))
-    share = (found == checks.NAMES.index(colour)).mean()
+    found = reading.nearest_colours(scenes.render(plain_scene(thing, colour, backdrop)))
+    share = (found == reading.NAMES.index(colour)).mean()
     assert share > 0.07, f"only {share:.0%} of the picture is {colour}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed
 
-from tools.tiny import autoencoder, diffusion, latents, scenes
+from tools.tiny import autoencoder, diffusion, latents, models, scenes, speed
 from tools.tiny.pace import Average, Pace, load_state
-from tools.tiny.team import Team
 
 MOMENT = 0.03
 """Minutes of training in a test."""
@@ -23,9 +22,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     autoencoder.train(folder, minutes=MOMENT, seed=2, resume=False, device="cpu", batch=2)
     network = autoencoder.load(folder)
     scale = latents.measure_scale(network, "cpu", count=16)
-    for name, early in (("latents.pt", False), ("latents-early.pt", True)):
-        pool = latents.fill(network, scale, count=80, seed=2, device="cpu", early=early)
-        latents.save(folder / name, pool, scale)
+    latents.save(folder / "latents.pt", latents.fill(network, scale, count=80, seed=2, device="cpu"), scale)
     return folder
 
 
@@ -41,11 +38,12 @@ def test_the_pool_holds_every_shape_near_unit_variance(work: Path) -> None:
 
 
 def test_diffusion_trains_grows_its_pool_and_goes_on_where_it_stopped(work: Path) -> None:
-    trainer = diffusion.Trainer(work, minutes=MOMENT, seed=2, device="cpu", batch=2, fresh=1)
+    settings = diffusion.TrainSettings(minutes=MOMENT, seed=2, device="cpu", batch=2, fresh=1)
+    trainer = diffusion.Trainer(work, settings)
     first = load_state(trainer.run())
     assert first["step"] > 0
     assert first["average_steps"] == first["step"]
-    longer = diffusion.Trainer(work, minutes=first["spent"] / 60 + MOMENT, seed=2, device="cpu", batch=2, fresh=1)
+    longer = diffusion.Trainer(work, replace(settings, minutes=first["spent"] / 60 + MOMENT))
     longer.resume()
     second = load_state(longer.run())
     assert second["step"] > first["step"]
@@ -55,22 +53,14 @@ def test_diffusion_trains_grows_its_pool_and_goes_on_where_it_stopped(work: Path
     assert not text.training
 
 
-def test_a_team_averages_gradients_and_keeps_their_memory_layout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other process is played by doubling: it has the same gradients, so the average changes nothing."""
-    monkeypatch.setattr(distributed, "all_reduce", lambda flat: flat.mul_(2))
-    layer = torch.nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
-    layer(torch.randn(2, 3, 8, 8)).square().sum().backward()
-    grads = [weight.grad for weight in layer.parameters() if weight.grad is not None]
-    before = [(grad.clone(), grad.stride()) for grad in grads]
-    assert Team(rank=0, size=2).average(list(layer.parameters()), 0.25) == 0.5
-    for weight, (grad, stride) in zip(layer.parameters(), before, strict=True):
-        assert weight.grad is not None
-        assert weight.grad.stride() == stride
-        assert torch.equal(weight.grad, grad)
-
-
-def test_a_team_of_one_changes_nothing() -> None:
-    assert Team().average([], 0.25) == 0.25
+def test_a_quickened_denoiser_predicts_what_the_plain_one_does() -> None:
+    torch.manual_seed(4)
+    network = models.build_unet().eval()
+    inputs = torch.randn(2, 4, 16, 16), torch.tensor([900, 40]), torch.randn(2, 24, models.TEXT_WIDTH)
+    with torch.no_grad():
+        plain = network(*inputs).sample
+        quick = speed.quicken(network)(*inputs).sample
+    assert torch.allclose(plain, quick, atol=1e-5)
 
 
 def test_the_rate_rises_in_steps_and_falls_in_time() -> None:
