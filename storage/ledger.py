@@ -5,14 +5,35 @@ hold, a release gives back all of it. A charge may be refunded once, up to itsel
 entries.
 """
 
-from sqlalchemy import func, select
+from typing import Protocol
+
+from sqlalchemy import func, insert, select
 from sqlmodel import Session, col
 
 from engine.errors import InsufficientCredits
 from engine.model import Balance, JobStatus
 from engine.pricing import credits
 from storage.policy import Policy
-from storage.tables import EntryKind, JobRow, LedgerEntryRow, WalletKind, WalletRow
+from storage.tables import EntryKind, JobRow, LedgerEntryRow, WalletKind, WalletRow, table_of
+
+_POST = insert(table_of(LedgerEntryRow)).inline()
+
+
+class Billed(Protocol):
+    """What the ledger reads of a job: a `JobRow`, or its columns."""
+
+    @property
+    def id(self) -> str:
+        """The job."""
+
+    @property
+    def wallet_id(self) -> str:
+        """Who pays."""
+
+    @property
+    def quote(self) -> int:
+        """The most that it costs, in mgs."""
+
 
 OPEN_HOLD = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 """The statuses of a job whose hold has neither become a charge nor been released."""
@@ -50,7 +71,7 @@ def grant(session: Session, wallet_id: str, policy: Policy, now: float) -> Balan
     return _balance(session, _granted(session, wallet_id, policy, now), policy, now)
 
 
-def hold(session: Session, job: JobRow, policy: Policy, now: float) -> None:
+def hold(session: Session, job: Billed, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
     _granted(session, job.wallet_id, policy, now)
     balance = available(session, job.wallet_id)
@@ -66,7 +87,7 @@ def hold(session: Session, job: JobRow, policy: Policy, now: float) -> None:
     _post(session, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
 
 
-def settle(session: Session, job: JobRow, amount: int, now: float) -> int:
+def settle(session: Session, job: Billed, amount: int, now: float) -> int:
     """End the job's hold: `amount`, at most the quote, is charged and the rest returns; gives what was charged.
 
     Where nothing is charged the entry is a release.
@@ -113,7 +134,7 @@ def _grant_of(wallet: WalletRow, policy: Policy) -> int:
 
 def _post(
     session: Session,
-    job: JobRow,
+    job: Billed,
     key: str,
     kind: EntryKind,
     amount: int,
@@ -122,15 +143,5 @@ def _post(
     charged: int = 0,
     note: str = "",
 ) -> None:
-    session.add(
-        LedgerEntryRow(
-            key=key,
-            wallet_id=job.wallet_id,
-            kind=kind,
-            amount=amount,
-            charged_mgs=charged,
-            job_id=job.id,
-            at=at,
-            note=note,
-        )
-    )
+    entry = {"key": key, "wallet_id": job.wallet_id, "kind": kind, "amount": amount, "charged_mgs": charged}
+    session.connection().execute(_POST, {**entry, "job_id": job.id, "at": at, "note": note})

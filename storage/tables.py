@@ -8,7 +8,19 @@ person with an SQL prompt can read them and no bug can write another. `sequence`
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index, Integer, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -225,7 +237,12 @@ class AttemptRow(Base, table=True):
 
 
 class DeliveryRow(Base, table=True):
-    """What is due to whom; `owner` is the token of the process that is sending it, empty while nobody is."""
+    """What is due to whom; `owner` is the token of the process that is sending it, empty while nobody is.
+
+    `posting_at` is set while a post is under way on a platform that would post it twice: found by a later process, it
+    says that the message may be there already. `place` is where the message goes instead of the job's own place, and
+    `detour` the error code that sent it there; `fallback` is where it goes next if its place does not take it.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -241,6 +258,22 @@ class DeliveryRow(Base, table=True):
     message_id: str = ""
     tries: int = 0
     due_at: float = Field(sa_type=Double)
+    posting_at: float | None = Field(default=None, sa_type=Double)
+    posted_at: float | None = Field(default=None, sa_type=Double)
+    place: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    fallback: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    detour: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    repeats: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # posts that may have doubled the message
+    repairs: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times it was made due after its end
+
+
+class TallyRow(Base, table=True):
+    """What is counted for ever, in the transaction in which it happens: `name` says what."""
+
+    __tablename__ = "tally"
+
+    name: str = Field(primary_key=True)
+    count: int = Field(sa_type=BigInteger)
 
 
 class LedgerEntryRow(Base, table=True):
@@ -296,6 +329,15 @@ class PictureRow(Base, table=True):
     size: int = Field(sa_type=BigInteger)
     width: int
     height: int
+
+
+class JobInputRow(Base, table=True):
+    """A picture that a job starts from: as long as the row is there, its blob is kept."""
+
+    __tablename__ = "job_input"
+
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    blob: str = Field(primary_key=True, index=True)
 
 
 class LaneRow(Base, table=True):
@@ -357,3 +399,8 @@ class TransitionRow(Base, table=True):
     status: str = Field(sa_type=Word)
     reason: str
     at: float = Field(sa_type=Double)
+
+
+def table_of(row: type[Base]) -> Table:
+    """Give a row class's table, for statements that load no rows."""
+    return Base.metadata.tables[str(row.__tablename__)]
