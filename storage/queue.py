@@ -14,7 +14,17 @@ from engine.model import Attempt, AttemptStatus, DeliveryStatus, Job, JobStatus,
 from storage import ledger
 from storage.lives import remember, transition
 from storage.policy import Policy
-from storage.tables import AttemptRow, CommunityRow, DeliveryRow, FlowRow, JobRow, LaneRow, PersonRow, TaskRow
+from storage.tables import (
+    AttemptRow,
+    CommunityRow,
+    DeliveryRow,
+    FlowRow,
+    JobInputRow,
+    JobRow,
+    LaneRow,
+    PersonRow,
+    TaskRow,
+)
 from storage.views import attempt_of, job_of
 
 _UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -34,6 +44,8 @@ def accept(session: Session, new: NewJob, policy: Policy, now: float) -> Job:
     session.flush()
     ledger.hold(session, job, policy, now)
     _add_tasks(session, job, new)
+    blobs = {given.blob for task in new.tasks for given in task.inputs}
+    session.add_all(JobInputRow(job_id=job.id, blob=blob) for blob in sorted(blobs))
     session.add(
         DeliveryRow(
             id=new_id(), job_id=job.id, platform=new.request.place.platform, status=DeliveryStatus.WAITING, due_at=now

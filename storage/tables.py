@@ -262,7 +262,7 @@ class DeliveryRow(Base, table=True):
     posted_at: float | None = Field(default=None, sa_type=Double)
     place: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     fallback: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-    detour: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    detour: str | None = None
     repeats: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # posts that may have doubled the message
     repairs: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times it was made due after its end
 
