@@ -132,7 +132,8 @@ class Commands:
                 if not jobs:
                     raise
                 return accepted_reply(jobs, refused=refusal)
-        return accepted_reply(jobs)
+        unknown = [word for request in requests for word in await self._resolver.passed_over(request)]
+        return accepted_reply(jobs, passed_over=tuple(dict.fromkeys(unknown)))
 
     async def _cancel(self, actor: Actor, command: Command) -> Reply:
         """Cancel the job that is named, or the newest one that still runs."""

@@ -11,6 +11,9 @@ from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Qu
 from engine.pricing import credits
 from engine.workflows.template import Template
 
+WORDS_NAMED = 6
+"""The most words that a hint names."""
+
 
 class Tone(StrEnum):
     """What kind of answer it is: adapters colour by it, the console's exit code follows from it."""
@@ -199,8 +202,8 @@ def _whole(seconds: float | None) -> int:
     return -1 if seconds is None else max(1, round(seconds))
 
 
-def accepted_reply(jobs: Sequence[Job], refused: Refusal | None = None) -> Reply:
-    """Say what was queued, and what was not."""
+def accepted_reply(jobs: Sequence[Job], refused: Refusal | None = None, passed_over: Sequence[str] = ()) -> Reply:
+    """Say what was queued, and what was not; `passed_over` are words that mean nothing to the model."""
     lines = [
         text(
             "accepted",
@@ -211,6 +214,9 @@ def accepted_reply(jobs: Sequence[Job], refused: Refusal | None = None) -> Reply
     ]
     if refused is not None:
         lines.append(Text(key=f"error-{refused.code}", fields=refused.fields))
+    if passed_over:
+        named = ", ".join(passed_over[:WORDS_NAMED])
+        lines.append(text("passed-over", words=named, more=max(0, len(passed_over) - WORDS_NAMED)))
     return Reply(lines=tuple(lines), tone=Tone.WORKING, private=True, jobs=tuple(job.id for job in jobs))
 
 

@@ -1,6 +1,8 @@
 """A line that somebody typed becomes a Request: defaults resolved, names found, sizes worked out."""
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.catalog import flags_for
@@ -14,7 +16,13 @@ from engine.workflows.sizes import WIDEST, size_for
 from engine.workflows.slots import Slot, SlotType
 from engine.workflows.template import Template
 
+_FILLERS = """
+    a an the of to at by for from is are be there it its this that some my your our his her their please draw paint
+    show make me i you we picture pictures image drawing painting illustration book photo scene s t
+"""
 BUILT_IN_MODEL = "atelier-tiny.safetensors"
+FILLERS = frozenset(_FILLERS.split())
+"""Words that a prompt may have without meaning a thing, a colour or a place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +80,11 @@ class RequestResolver:
             spoiler=line.spoiler,
         )
 
+    async def passed_over(self, request: Request) -> tuple[str, ...]:
+        """Give the words of a prompt that mean nothing to its model; none for a model that reads any text."""
+        card = await self._studio.model_card(str(request.options.get("model", "")))
+        return unknown_words(str(request.options.get("prompt", "")), card.words) if card.words else ()
+
     def _require_slot(self, template: Template, name: str, *, flag: str) -> None:
         if name not in template.slots:
             raise UnsupportedOption(flag=flag, template=template.name, options=", ".join(sorted(template.slots)))
@@ -105,12 +118,18 @@ class RequestResolver:
             if line.aspect or line.size:
                 self._require_slot(template, "width", flag="ar" if line.aspect else "size")
             return {}
-        native = await self._studio.native_size(str(options.get("model", "")))
+        native = (await self._studio.model_card(str(options.get("model", "")))).size
         aspect = line.aspect
         if aspect is None and line.size is None and "image" in images:
             aspect = images["image"].aspect_within(WIDEST)
         width, height = size_for(native=native, aspect=aspect, exact=line.size)
         return {"width": width, "height": height}
+
+
+def unknown_words(prompt: str, known: Collection[str]) -> tuple[str, ...]:
+    """Give the words of a prompt that are not known, each once and in order; fillers are let be."""
+    words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", prompt).casefold())
+    return tuple(dict.fromkeys(word for word in words if word not in known and word not in FILLERS))
 
 
 def find_name(typed: str, offered: tuple[str, ...]) -> str | None:

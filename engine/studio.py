@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from engine.board import Board, steps
-from engine.endpoints.pool import Pool
+from engine.endpoints.pool import ModelCard, Pool
 from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
 from engine.ids import SEED_LIMIT, new_seed
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size
@@ -260,9 +260,9 @@ class Studio:
         """What the endpoints offer for a node's input: models, samplers, ...; in their order."""
         return self._pool.choices(node, name)
 
-    async def native_size(self, model: str) -> tuple[int, int]:
-        """Width and height in pixels that a model was trained for."""
-        return await self._pool.native_size(model)
+    async def model_card(self, model: str) -> ModelCard:
+        """What a checkpoint was made for: its size, and its words where they are few."""
+        return await self._pool.model_card(model)
 
 
 def with_seed(request: Request, template: Template) -> Request:

@@ -80,6 +80,8 @@ class Terminal:
         if not answer.jobs:
             self._say(answer)
             return Result(exit=_EXITS.get(answer.tone, Exit.DONE))
+        for remark in answer.lines[1:]:  # the first says what was queued, which the bars show
+            self._console.print(remark, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if not await self._follow(socket, answer.jobs):
             return self._lost(ask.out)
         return self._summary(answer.jobs, time.monotonic() - started)

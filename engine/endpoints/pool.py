@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -39,6 +40,14 @@ class PooledEndpoint(Endpoint, Protocol):
         """Read anew what it can run, before the time for that has come. Raises EndpointError."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a checkpoint was made for."""
+
+    size: tuple[int, int]  # width and height in pixels that it was trained on
+    words: frozenset[str] = frozenset()  # all that it knows, in lower case; empty for models that read any text
+
+
 Missing = Callable[[str, Json], tuple[str, ...]]
 """`engine.workflows.lint`: (needs, object_info) -> what is missing there; empty if it can run."""
 
@@ -46,7 +55,7 @@ Missing = Callable[[str, Json], tuple[str, ...]]
 class Pool:
     """Keeps the endpoints and what they can run, in the order of the settings.
 
-    What endpoints offer is read in the background whenever they change, so that every question but `native_size` is
+    What endpoints offer is read in the background whenever they change, so that every question but `model_card` is
     answered at once. While none is ready (a sampler restarts), answers are from what was last known of each.
     """
 
@@ -58,7 +67,7 @@ class Pool:
         self._missing = missing
         self._infos: dict[str, tuple[int, Json]] = {}  # by name: generation and object_info
         self._lacks: dict[tuple[str, int, str], tuple[str, ...]] = {}  # by name, generation and needs
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._cards: dict[str, ModelCard] = {}
         self._listeners: list[Callable[[], None]] = []
         self._change = asyncio.Event()
         self._stir = asyncio.Event()
@@ -155,13 +164,10 @@ class Pool:
             found.update(dict.fromkeys(choices(info, class_type, input_name)))
         return tuple(found)
 
-    async def native_size(self, checkpoint: str) -> tuple[int, int]:
-        """Give the (width, height) in pixels that a checkpoint was trained on.
-
-        Its own word (`modelspec.resolution`, "512x512") counts; without one its name has to do.
-        """
-        if checkpoint in self._sizes:
-            return self._sizes[checkpoint]
+    async def model_card(self, checkpoint: str) -> ModelCard:
+        """Give what a checkpoint says of itself (`modelspec.resolution`, "512x512"); its name where it says nothing."""
+        if checkpoint in self._cards:
+            return self._cards[checkpoint]
         for endpoint in self.ready:
             if checkpoint not in choices(self._infos[endpoint.name][1], "CheckpointLoaderSimple", "ckpt_name"):
                 continue
@@ -169,10 +175,13 @@ class Pool:
                 metadata = await endpoint.model_metadata("checkpoints", checkpoint)
             except EndpointError:
                 continue
-            size = _resolution(metadata.get("modelspec.resolution", "")) or _size_by_name(checkpoint)
-            self._sizes[checkpoint] = size
-            return size
-        return _size_by_name(checkpoint)
+            card = ModelCard(
+                size=_resolution(metadata.get("modelspec.resolution", "")) or _size_by_name(checkpoint),
+                words=frozenset(metadata.get("atelier.words", "").split()),
+            )
+            self._cards[checkpoint] = card
+            return card
+        return ModelCard(size=_size_by_name(checkpoint))
 
     def _known(self) -> tuple[tuple[str, tuple[int, Json]], ...]:
         ready = tuple((endpoint.name, self._infos[endpoint.name]) for endpoint in self.ready)
@@ -204,7 +213,7 @@ class Pool:
             return
         self._infos[endpoint.name] = (generation, info)
         self._lacks = {key: value for key, value in self._lacks.items() if key[0] != endpoint.name}
-        self._sizes.clear()
+        self._cards.clear()
 
     def _notify(self) -> None:
         self._change.set()

@@ -9,7 +9,7 @@ _LONGEST_HEADER = 100 * 1024 * 1024  # bytes; the safetensors format's own limit
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Read the `__metadata__` of a .safetensors file, or modelspec keys from a built-in model's directory.
+    """Read the `__metadata__` of a .safetensors file, or modelspec keys and words from a built-in model's directory.
 
     Empty if there is none. Raises ValueError if the file is no safetensors file, OSError if it cannot be read.
     """
@@ -30,12 +30,14 @@ def _safetensors(path: Path) -> dict[str, str]:
 
 def _built_in(directory: Path) -> dict[str, str]:
     index = _object((directory / "model_index.json").read_bytes())
+    words = _object((directory / "tokenizer" / "vocab.json").read_bytes())
     return {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "atelier-tiny",
         "modelspec.title": str(index.get("name", "Atelier tiny")),
         "modelspec.resolution": f"{index.get('width', 128)}x{index.get('height', 128)}",
         "modelspec.license": str(index.get("license", "MIT")),
+        "atelier.words": " ".join(word for word in words if word.isalnum()),
     }
 
 

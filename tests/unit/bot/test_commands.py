@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from bot.replies import Tone
+from bot.requests import BUILT_IN_MODEL
 from engine.model import Balance, Identity
 from engine.studio import Access
 from storage.policy import Policy
+from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.house import ADA, BOB, House, open_house
 
 
@@ -156,6 +158,18 @@ async def test_without_credits_the_refusal_says_what_there_is(tmp_path: Path):
         reply = await house.ask("imagine", "a house")
         assert (reply.tone, reply.lines[0].key) == (Tone.REFUSED, "error-insufficient-credits")
         assert not await house.books.jobs()
+
+
+async def test_words_that_the_model_does_not_know_are_named_once(tmp_path: Path):
+    endpoint = FakeEndpoint(slots=8)
+    endpoint.metadata["checkpoints", BUILT_IN_MODEL] = {"atelier.words": "red house at night on"}
+    async with open_house(tmp_path, endpoints=[endpoint]) as house:
+        reply = await house.ask("imagine", "a red house, a (dragon:1.3) and 2 {Elves,elves} ＮＩＧＨＴ")
+        assert [line.key for line in reply.lines] == ["accepted", "passed-over"]
+        assert reply.lines[1].fields == {"words": "dragon, and, elves", "more": 0}
+        many = await house.ask("imagine", "one two three four five six seven eight --no knife")
+        assert many.lines[1].fields == {"words": "one, two, three, four, five, six", "more": 2}
+        assert [line.key for line in (await house.ask("imagine", "the red house")).lines] == ["accepted"]
 
 
 async def test_what_was_accepted_before_a_refusal_stays(tmp_path: Path):

@@ -128,15 +128,26 @@ async def test_newer_combo_inputs_are_read_too() -> None:
         ("unlisted.safetensors", "64x64", (512, 512)),
     ],
 )
-async def test_native_size(name: str, said: str | None, size: tuple[int, int]) -> None:
+async def test_a_models_size_is_as_it_says_or_as_its_name_does(
+    name: str, said: str | None, size: tuple[int, int]
+) -> None:
     endpoint = FakeEndpoint("a", object_info=offering(*([] if name.startswith("unlisted") else [name])))
     if said is not None:
         endpoint.metadata["checkpoints", name] = {"modelspec.resolution": said}
     async with pool_of(endpoint) as pool:
         await until(lambda: pool.ready)
-        assert await pool.native_size(name) == size
+        assert (await pool.model_card(name)).size == size
         endpoint.metadata.clear()
-        assert await pool.native_size(name) == size
+        assert (await pool.model_card(name)).size == size
+
+
+async def test_a_model_may_say_which_words_it_knows() -> None:
+    endpoint = FakeEndpoint("a", object_info=offering("tiny.safetensors", "large.safetensors"))
+    endpoint.metadata["checkpoints", "tiny.safetensors"] = {"atelier.words": "house red"}
+    async with pool_of(endpoint) as pool:
+        await until(lambda: pool.ready)
+        assert (await pool.model_card("tiny.safetensors")).words == {"house", "red"}
+        assert (await pool.model_card("large.safetensors")).words == frozenset()
 
 
 async def test_waiting_ends_with_the_first_that_is_ready() -> None:
