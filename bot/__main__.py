@@ -52,6 +52,7 @@ def imagine(
         list[str], typer.Argument(metavar="PROMPT [FLAGS]", help="What to draw, then flags like --ar 3:2.")
     ],
     image: Annotated[Path | None, typer.Option(help="A picture to start from (img2img).")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Where to draw the picture anew: white (inpaint).")] = None,
     out: Annotated[Path, typer.Option(help="The folder that pictures go to.")] = Path("out"),
     save: Annotated[Path | None, typer.Option(help="Copy the first picture to this file too.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before many jobs.")] = False,
@@ -63,7 +64,7 @@ def imagine(
 
     settings = read_settings(context)
     configure_logs("error", "console")
-    wish = Wish(words=tuple(words), image=image, out=out.absolute(), save=save, assume_yes=yes)
+    wish = Wish(words=tuple(words), image=image, mask=mask, out=out.absolute(), save=save, assume_yes=yes)
     run(settings, make_pictures(settings, wish))
 
 

@@ -29,6 +29,8 @@ from engine.studio import Studio
 log = structlog.get_logger(__name__)
 
 ASK_ABOVE = 3  # jobs of one line that are made without asking
+_SLOTS = {"img2img": frozenset({"image"}), "inpaint": frozenset({"image", "mask"})}
+"""The pictures that a command means, sent or not: they choose its template."""
 READY_WAIT = 30.0  # seconds that a first endpoint may take to answer before a request is refused
 
 
@@ -63,8 +65,10 @@ class Commands:
     async def _answer(self, actor: Actor, command: Command) -> Reply:
         name = find_command(command.name).name
         match name:
-            case "imagine" | "img2img":
-                return await self._imagine(actor, command, with_image=name == "img2img" or bool(command.images))
+            case "imagine" | "img2img" | "inpaint":
+                return await self._imagine(
+                    actor, command, slots=frozenset(command.images) | _SLOTS.get(name, frozenset())
+                )
             case "cancel":
                 return await self._cancel(actor, command)
             case "show":
@@ -85,15 +89,15 @@ class Commands:
             case _:
                 return help_reply(COMMANDS, FLAGS)
 
-    async def _imagine(self, actor: Actor, command: Command, *, with_image: bool) -> Reply:
+    async def _imagine(self, actor: Actor, command: Command, *, slots: frozenset[str]) -> Reply:
         await self._studio.until_ready(READY_WAIT)
-        lines = self._lines(command, with_image=with_image)
+        lines = self._lines(command, slots)
         images = {slot: await self._studio.keep_image(actor, data, name=slot) for slot, data in command.images.items()}
         requests = [
             await self._resolver.resolve(
                 actor,
                 line,
-                self._resolver.template(line.template, with_image=with_image),
+                self._resolver.template(line.template, slots),
                 images,
                 place=command.place,
                 key=command.key if number == 0 else f"{command.key}:{number}",
@@ -106,13 +110,13 @@ class Commands:
             return quote_reply(await self._studio.estimate(actor, requests), ask=True)
         return await self._submit(actor, requests)
 
-    def _lines(self, command: Command, *, with_image: bool) -> list[ParsedLine]:
+    def _lines(self, command: Command, slots: frozenset[str]) -> list[ParsedLine]:
         """Read what was typed: one line for each job, by `{a, b}` and `--repeat`."""
         typed = command.line
         texts = expand(typed, self._max_jobs) if isinstance(typed, str) else expand_words(typed, self._max_jobs)
         lines: list[ParsedLine] = []
         for words in texts:
-            template = self._resolver.template(template_of(words), with_image=with_image)
+            template = self._resolver.template(template_of(words), slots)
             flags = flags_for(template.slots.values())
             line = parse(words, flags) if isinstance(words, str) else parse_words(words, flags)
             lines.append(line)

@@ -195,7 +195,12 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
 
 def build_commands(settings: Settings, studio: Studio, board: Board, clock: Clock) -> Commands:
     """The commands, with what a request means that does not say."""
-    defaults = Defaults(template=settings.defaults.template, image_template="img2img", model=settings.defaults.model)
+    defaults = Defaults(
+        template=settings.defaults.template,
+        image_template="img2img",
+        mask_template="inpaint",
+        model=settings.defaults.model,
+    )
     return Commands(
         studio=studio,
         board=board,

@@ -31,6 +31,7 @@ class Defaults:
 
     template: str
     image_template: str  # where a picture came along
+    mask_template: str  # where a mask came along, too
     model: str  # empty: the first real checkpoint, or else the built-in one
 
 
@@ -41,9 +42,13 @@ class RequestResolver:
         self._studio = studio
         self._defaults = defaults
 
-    def template(self, named: str, *, with_image: bool) -> Template:
-        """The template that a line means. Raises UnknownTemplate."""
-        default = self._defaults.image_template if with_image else self._defaults.template
+    def template(self, named: str, images: Collection[str]) -> Template:
+        """The template that a line means, by the slots of the pictures with it. Raises UnknownTemplate."""
+        default = self._defaults.template
+        if "mask" in images:
+            default = self._defaults.mask_template
+        elif images:
+            default = self._defaults.image_template
         return self._studio.library.get(named or default)
 
     async def resolve(
@@ -58,6 +63,7 @@ class RequestResolver:
     ) -> Request:
         """Make the request. Raises UserError: what the template cannot do, or no endpoint has, is said, not dropped."""
         options = dict(line.options)
+        images = await self._with_mask(template, images)
         if "prompt" in template.slots:
             options["prompt"] = line.prompt
         for name, image in images.items():
@@ -79,6 +85,13 @@ class RequestResolver:
             private=line.private,
             spoiler=line.spoiler,
         )
+
+    async def _with_mask(self, template: Template, images: Mapping[str, KeptImage]) -> Mapping[str, KeptImage]:
+        """Add the mask that a template wants and nobody sent: the picture's transparent part, if it has one."""
+        if "mask" not in template.slots or "mask" in images or "image" not in images:
+            return images
+        mask = await self._studio.transparent_part(images["image"])
+        return images if mask is None else {**images, "mask": mask}
 
     async def passed_over(self, request: Request) -> tuple[str, ...]:
         """Give the words of a prompt that mean nothing to its model; none for a model that reads any text."""

@@ -56,6 +56,19 @@ def clean_image(data: bytes, limits: ImageLimits, *, name: str = "image") -> byt
     return buffer.getvalue()
 
 
+def transparent_part(clean: bytes) -> bytes | None:
+    """Give the mask of a picture that `clean_image` made: white where it is transparent; None if it is nowhere."""
+    with Image.open(io.BytesIO(clean)) as image:
+        if "A" not in image.getbands():
+            return None
+        mask = ImageOps.invert(image.getchannel("A"))
+    if mask.getbbox() is None:
+        return None
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
 def _check_size(width: int, height: int, limits: ImageLimits, name: str) -> None:
     if max(width, height) > limits.max_side:
         raise ImageRejected(name=name, reason="side", limit=f"{limits.max_side} px", size=f"{width}x{height}")

@@ -11,7 +11,7 @@ from engine.board import Board, steps
 from engine.endpoints.pool import ModelCard, Pool
 from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
 from engine.ids import SEED_LIMIT, new_seed
-from engine.images import ImageLimits, KeptImage, clean_image, picture_size
+from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
 from engine.model import (
     Actor,
     Attempt,
@@ -125,6 +125,11 @@ class Studio:
         clean = await asyncio.to_thread(clean_image, data, self._image_limits, name=name)
         width, height = picture_size(clean)
         return KeptImage(blob=await self._blobs.put(clean), width=width, height=height)
+
+    async def transparent_part(self, image: KeptImage) -> KeptImage | None:
+        """Keep the mask of a kept picture's transparent part; None if it has none."""
+        mask = await asyncio.to_thread(transparent_part, await self._blobs.get(image.blob))
+        return None if mask is None else replace(image, blob=await self._blobs.put(mask))
 
     async def estimate(self, actor: Actor, requests: Sequence[Request]) -> Quote:
         """Say what requests would cost and how long they would wait; nothing is queued."""

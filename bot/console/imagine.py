@@ -26,6 +26,7 @@ class Wish:
     words: tuple[str, ...]
     out: Path  # absolute
     image: Path | None = None
+    mask: Path | None = None
     save: Path | None = None
     assume_yes: bool = False
 
@@ -58,13 +59,14 @@ async def make_pictures(settings: Settings, wish: Wish) -> Exit:
 
 def _read(wish: Wish, max_bytes: int) -> Ask:
     images = {}
-    if wish.image is not None:
-        name = wish.image.name
+    for slot, path in (("image", wish.image), ("mask", wish.mask)):
+        if path is None:
+            continue
         try:
-            with wish.image.open("rb") as file:
-                images["image"] = file.read(max_bytes + 1)
+            with path.open("rb") as file:
+                images[slot] = file.read(max_bytes + 1)
         except OSError as error:
-            raise ImageRejected(str(error), name=name, reason="unreadable", limit=error.strerror or "") from None
+            raise ImageRejected(str(error), name=path.name, reason="unreadable", limit=error.strerror or "") from None
     try:
         wish.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -126,7 +126,9 @@ async def open_house(
         access=access or Access(operators=frozenset(), open=True, allowed=frozenset()),
         image_limits=LIMITS,
     )
-    resolver = RequestResolver(studio, Defaults(template="txt2img", image_template="img2img", model=""))
+    resolver = RequestResolver(
+        studio, Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
+    )
     commands = Commands(studio=studio, board=board, clock=clock, resolver=resolver, max_jobs=16)
     delivery = DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=[platform])
     loops = [asyncio.create_task(dispatcher.run()), asyncio.create_task(delivery.run())] if running else []

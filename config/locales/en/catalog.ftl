@@ -7,6 +7,8 @@ command-imagine = /imagine PROMPT — { command-imagine.summary }
     .summary = Make pictures from words
 command-img2img = /img2img IMAGE PROMPT — { command-img2img.summary }
     .summary = Make pictures from a picture and words
+command-inpaint = /inpaint IMAGE PROMPT [MASK] — { command-inpaint.summary }
+    .summary = Draw one part of a picture anew: the mask's white, or what is transparent
 command-queue = /queue — { command-queue.summary }
     .summary = Your jobs that wait or run
 command-cancel = /cancel [JOB] — { command-cancel.summary }
@@ -26,6 +28,7 @@ command-help = /help — { command-help.summary }
 
 option-prompt = What the picture shows; flags may follow
 option-image = The picture to start from
+option-mask = White where the picture is drawn anew; without one, its transparent part
 option-template = The workflow template
 option-model = The checkpoint that paints it
 option-lora = A LoRA and its weight, such as name:0.8

@@ -7,6 +7,8 @@ command-imagine = /imagine 提示词 — { command-imagine.summary }
     .summary = 用文字画图
 command-img2img = /img2img 图片 提示词 — { command-img2img.summary }
     .summary = 用图片和文字画图
+command-inpaint = /inpaint 图片 提示词 [蒙版] — { command-inpaint.summary }
+    .summary = 重画图片的一部分：蒙版的白色处，或透明处
 command-queue = /queue — { command-queue.summary }
     .summary = 你正在排队或绘制的任务
 command-cancel = /cancel [任务] — { command-cancel.summary }
@@ -26,6 +28,7 @@ command-help = /help — { command-help.summary }
 
 option-prompt = 想画的内容，后面可以加参数
 option-image = 作为起点的图片
+option-mask = 白色处会重画；没有蒙版时重画透明处
 option-template = 工作流模板
 option-model = 绘图用的模型
 option-lora = LoRA 及权重，例如 name:0.8

@@ -18,7 +18,19 @@ LIBRARY = Library.load([config_dir() / "workflows"])
 
 def test_the_commands_of_today() -> None:
     names = [command.name for command in COMMANDS]
-    assert names == ["imagine", "img2img", "queue", "cancel", "show", "history", "info", "models", "templates", "help"]
+    assert names == [
+        "imagine",
+        "img2img",
+        "inpaint",
+        "queue",
+        "cancel",
+        "show",
+        "history",
+        "info",
+        "models",
+        "templates",
+        "help",
+    ]
     assert all(command.power is Power.MEMBER for command in COMMANDS)
 
 

@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from bot.replies import Tone
-from bot.requests import BUILT_IN_MODEL
 from engine.model import Balance, Identity
 from engine.studio import Access
 from storage.policy import Policy
@@ -108,6 +107,39 @@ async def test_a_picture_makes_it_img2img_in_the_pictures_shape(house: House):
     assert attempt.inputs[0].filename in str(attempt.graph)
 
 
+def half_transparent() -> bytes:
+    image = Image.new("RGBA", (96, 64), "teal")
+    image.paste((0, 0, 0, 0), (48, 0, 96, 64))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("command", "images"),
+    [
+        ("imagine", {"image": png(), "mask": png()}),
+        ("inpaint", {"image": png(), "mask": png()}),
+        ("inpaint", {"image": half_transparent()}),
+    ],
+)
+async def test_a_mask_or_a_transparent_part_makes_it_inpaint(house: House, command: str, images: dict[str, bytes]):
+    reply = await house.ask(command, "a blue house", images=images)
+    view = await house.ended(reply.jobs[0])
+    assert view.job.template == "inpaint"
+    assert {given.node_id for given in house.endpoints[0].runs[0].inputs} == {"1", "3"}
+    scales = [
+        node["inputs"] for node in house.endpoints[0].runs[0].graph.values() if node["class_type"] == "ImageScale"
+    ]
+    assert len({(scale["width"], scale["height"]) for scale in scales}) == 1
+
+
+async def test_without_a_mask_there_is_nothing_to_inpaint(house: House):
+    reply = await house.ask("inpaint", "a blue house", images={"image": png()})
+    assert (reply.lines[0].key, reply.lines[0].fields["flag"]) == ("error-missing-input", "mask")
+    assert not await house.books.jobs()
+
+
 async def test_a_broken_picture_is_refused(house: House):
     reply = await house.ask("imagine", "a house", images={"image": b"no picture"})
     assert reply.lines[0].key == "error-image-rejected"
@@ -162,8 +194,10 @@ async def test_without_credits_the_refusal_says_what_there_is(tmp_path: Path):
 
 async def test_words_that_the_model_does_not_know_are_named_once(tmp_path: Path):
     endpoint = FakeEndpoint(slots=8)
-    endpoint.metadata["checkpoints", BUILT_IN_MODEL] = {"atelier.words": "red house at night on"}
     async with open_house(tmp_path, endpoints=[endpoint]) as house:
+        await house.studio.until_ready(5)
+        for model in house.studio.choices("CheckpointLoaderSimple", "ckpt_name"):
+            endpoint.metadata["checkpoints", model] = {"atelier.words": "red house at night on"}
         reply = await house.ask("imagine", "a red house, a (dragon:1.3) and 2 {Elves,elves} ＮＩＧＨＴ")
         assert [line.key for line in reply.lines] == ["accepted", "passed-over"]
         assert reply.lines[1].fields == {"words": "dragon, and, elves", "more": 0}
@@ -203,6 +237,10 @@ async def test_the_small_commands_answer(house: House):
     assert keys["history"] == ["history-title", "job-line"]
     assert keys["info"] == ["info"]
     assert "name-line" in [line.key for line in (await house.ask("models")).lines]
-    assert [line.fields["name"] for line in (await house.ask("templates")).lines[1:]] == ["img2img", "txt2img"]
+    assert [line.fields["name"] for line in (await house.ask("templates")).lines[1:]] == [
+        "img2img",
+        "inpaint",
+        "txt2img",
+    ]
     assert len((await house.ask("help")).lines) > 20
     assert (await house.ask("imagin", "x")).lines[0].fields["nearest"] == "imagine"
