@@ -6,47 +6,54 @@ person with an SQL prompt can read them and no bug can write another. `sequence`
 """
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Double,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-)
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index, Text
+from sqlmodel import Field
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
+from storage.tables_base import Base, Sequence, Word, one_of, table_of
+from storage.tables_people import (
+    AuditRow,
+    BanRow,
+    CommunityRow,
+    FingerprintRow,
+    IdentityRow,
+    MemberRow,
+    PersonRow,
+    PreferenceRow,
+    WalletKind,
+    WalletRow,
+)
 
-# SQLite numbers rows by itself only in a column declared INTEGER (which is 64 bits wide there).
-Sequence = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Word(TypeDecorator[str]):
-    """Text that may be given as a StrEnum: drivers get a plain str, whatever they think of enums."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Give the plain text."""
-        return None if value is None else str(value)
-
-
-class WalletKind(StrEnum):
-    """Whose wallet it is; each kind has its own grant."""
-
-    PERSON = "person"
-    COMMUNITY = "community"
+__all__ = [
+    "AttemptRow",
+    "AuditRow",
+    "BanRow",
+    "Base",
+    "BlobRow",
+    "CommunityRow",
+    "DeliveryRow",
+    "EntryKind",
+    "FingerprintRow",
+    "FlowRow",
+    "IdentityRow",
+    "JobInputRow",
+    "JobRow",
+    "LaneRow",
+    "LedgerEntryRow",
+    "MemberRow",
+    "PersonRow",
+    "PictureRow",
+    "PreferenceRow",
+    "TallyRow",
+    "TaskRow",
+    "TransitionRow",
+    "WalletKind",
+    "WalletRow",
+    "Word",
+    "table_of",
+]
 
 
 class EntryKind(StrEnum):
@@ -60,80 +67,6 @@ class EntryKind(StrEnum):
     TRANSFER = "transfer"
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-class Base(SQLModel):
-    """Names every constraint, so that a migration can address it on any database."""
-
-    metadata: ClassVar[MetaData] = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class WalletRow(Base, table=True):
-    """Somebody's credits; the balance is the sum of its ledger entries and nothing else."""
-
-    __tablename__ = "wallet"
-    __table_args__ = (_one_of("kind", WalletKind),)
-
-    id: str = Field(primary_key=True)
-    kind: str = Field(sa_type=Word)
-    granted_period: int = Field(sa_type=BigInteger)  # index of the last period whose grant was written; -1: none
-
-
-class PersonRow(Base, table=True):
-    """Somebody, on however many platforms."""
-
-    __tablename__ = "person"
-
-    id: str = Field(primary_key=True)
-    name: str
-    wallet_id: str = Field(foreign_key="wallet.id", unique=True)
-    created_at: float = Field(sa_type=Double)
-
-
-class IdentityRow(Base, table=True):
-    """Somebody as a platform knows them."""
-
-    __tablename__ = "identity"
-
-    platform: str = Field(primary_key=True)
-    external_id: str = Field(primary_key=True)
-    person_id: str = Field(foreign_key="person.id", index=True)
-    name: str
-
-
-class CommunityRow(Base, table=True):
-    """A guild, group chat or web room.
-
-    `policy` holds the fields of an `engine.model.CommunityPolicy` (`people.policy_of` reads it); `weight` repeats its
-    weight, for statements that sort by it.
-    """
-
-    __tablename__ = "community"
-    __table_args__ = (
-        Index("uq_community_platform_external_id", "platform", "external_id", unique=True),
-        CheckConstraint("weight > 0", name="weight_positive"),
-    )
-
-    id: str = Field(primary_key=True)
-    platform: str
-    external_id: str
-    name: str
-    wallet_id: str = Field(foreign_key="wallet.id", unique=True)
-    weight: float = Field(default=1.0, sa_type=Double)
-    policy: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
-
-
 class JobRow(Base, table=True):
     """One request on its way.
 
@@ -143,8 +76,8 @@ class JobRow(Base, table=True):
 
     __tablename__ = "job"
     __table_args__ = (
-        _one_of("status", JobStatus),
-        _one_of("lane", Lane),
+        one_of("status", JobStatus),
+        one_of("lane", Lane),
         CheckConstraint("ending IN ('', 'done', 'failed', 'cancelled')", name="ending_known"),
         CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="charge_within_quote"),
         Index("ix_job_person_id_sequence", "person_id", "sequence"),
@@ -188,8 +121,8 @@ class TaskRow(Base, table=True):
 
     __tablename__ = "task"
     __table_args__ = (
-        _one_of("status", TaskStatus),
-        _one_of("lane", Lane),
+        one_of("status", TaskStatus),
+        one_of("lane", Lane),
         CheckConstraint("cost >= 0 AND tries >= 0", name="not_negative"),
         Index("uq_task_job_id_index", "job_id", "index", unique=True),
         Index("ix_task_status_lane_start_tag_sequence", "status", "lane", "start_tag", "sequence"),
@@ -221,7 +154,7 @@ class AttemptRow(Base, table=True):
 
     __tablename__ = "attempt"
     __table_args__ = (
-        _one_of("status", AttemptStatus),
+        one_of("status", AttemptStatus),
         Index("uq_attempt_task_id_number", "task_id", "number", unique=True),
         Index("ix_attempt_status", "status"),
     )
@@ -246,7 +179,7 @@ class DeliveryRow(Base, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        _one_of("status", DeliveryStatus),
+        one_of("status", DeliveryStatus),
         Index("ix_delivery_platform_status_due_at", "platform", "status", "due_at"),
     )
 
@@ -279,14 +212,14 @@ class TallyRow(Base, table=True):
 class LedgerEntryRow(Base, table=True):
     """One movement of one balance; rows are only ever added.
 
-    `key` says what it is for and makes it happen once: grant:WALLET:PERIOD, hold:JOB, settle:JOB (a charge or a
-    release, never both) and refund:JOB. `amount` is the movement; on a charge it is the rest of the hold that returns,
-    `charged_mgs` what is kept.
+    `key` says what it is for and makes it happen once: grant:WALLET:PERIOD, mint:KEY, transfer:KEY:out and
+    transfer:KEY:in, hold:JOB, settle:JOB (a charge or a release, never both) and refund:JOB. `amount` is the movement;
+    on a charge it is the rest of the hold that returns, `charged_mgs` what is kept.
     """
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
-        _one_of("kind", EntryKind),
+        one_of("kind", EntryKind),
         CheckConstraint("kind <> 'hold' OR amount <= 0", name="hold_takes"),
         CheckConstraint("kind IN ('hold', 'transfer') OR amount >= 0", name="others_give"),
         CheckConstraint("charged_mgs = 0 OR (kind = 'charge' AND charged_mgs > 0)", name="only_charges_charge"),
@@ -360,32 +293,6 @@ class FlowRow(Base, table=True):
     served_finish: int = Field(sa_type=BigInteger)
 
 
-class PreferenceRow(Base, table=True):
-    """A default that somebody chose: `scope` says whose (person, channel, community), `scope_id` which."""
-
-    __tablename__ = "preference"
-    __table_args__ = (CheckConstraint("scope IN ('person', 'channel', 'community')", name="scope_known"),)
-
-    scope: str = Field(primary_key=True)
-    scope_id: str = Field(primary_key=True)
-    name: str = Field(primary_key=True)
-    value: Any = Field(sa_column=Column(JSON, nullable=False))
-    at: float = Field(sa_type=Double)
-
-
-class AuditRow(Base, table=True):
-    """What somebody with power did."""
-
-    __tablename__ = "audit"
-
-    sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
-    at: float = Field(sa_type=Double, index=True)
-    actor: str
-    action: str
-    target: str
-    detail: Any = Field(sa_column=Column(JSON, nullable=True))
-
-
 class TransitionRow(Base, table=True):
     """One step in the life of a job, task, attempt or delivery, and why."""
 
@@ -399,8 +306,3 @@ class TransitionRow(Base, table=True):
     status: str = Field(sa_type=Word)
     reason: str
     at: float = Field(sa_type=Double)
-
-
-def table_of(row: type[Base]) -> Table:
-    """Give a row class's table, for statements that load no rows."""
-    return Base.metadata.tables[str(row.__tablename__)]

@@ -19,6 +19,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_tally")),
     )
     op.create_table(
+        "ban",
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("community_id", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("until", sa.Double(), nullable=True),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_ban_person_id_person")),
+        sa.PrimaryKeyConstraint("person_id", "community_id", name=op.f("pk_ban")),
+    )
+    op.create_table(
+        "fingerprint",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("salt", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("granted_period", sa.BigInteger(), nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_fingerprint_person_id_person")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_fingerprint")),
+    )
+    op.create_table(
+        "member",
+        sa.Column("community_id", sa.String(), nullable=False),
+        sa.Column("person_id", sa.String(), nullable=False),
+        sa.Column("allowance", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["community_id"], ["community.id"], name=op.f("fk_member_community_id_community")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_member_person_id_person")),
+        sa.PrimaryKeyConstraint("community_id", "person_id", name=op.f("pk_member")),
+    )
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_member_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "job_input",
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("blob", sa.String(), nullable=False),
@@ -27,6 +61,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("job_input", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_job_input_blob"), ["blob"], unique=False)
+
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("community_id", sa.String(), nullable=True))
+        batch_op.create_index("ix_audit_community_id_sequence", ["community_id", "sequence"], unique=False)
 
     with op.batch_alter_table("community", schema=None) as batch_op:
         batch_op.add_column(sa.Column("policy", sa.JSON(), server_default="{}", nullable=False))
@@ -42,5 +80,11 @@ def upgrade() -> None:
 
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.create_index("ix_job_person_id_status", ["person_id", "status"], unique=False)
+
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("forgotten_at", sa.Double(), nullable=True))
+
+    with op.batch_alter_table("wallet", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("own_grant", sa.BigInteger(), nullable=True))
 
     # ### end Alembic commands ###
