@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 workflows = typer.Typer(help="Workflow templates.", no_args_is_help=True)
 app.add_typer(workflows, name="workflows")
+models = typer.Typer(help="Model files.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 FREE_WORDS = {"ignore_unknown_options": True}  # what is no option of ours is the grammar's, or the sampler's
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file. Default: ./atelier.toml.")]
@@ -114,6 +116,20 @@ def check_workflows(context: typer.Context) -> None:
     settings = read_settings(context)
     configure_logs("error", "console")
     run(settings, check_templates(settings, Console()))
+
+
+@models.command("list")
+def list_model_files(context: typer.Context) -> None:
+    """Show the model files, what each is, and where they go."""
+    from rich.console import Console
+
+    from bot.logs import configure_logs
+    from bot.models import list_models
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    configure_logs("error", "console")
+    run(settings, list_models(settings, Console()))
 
 
 def main() -> None:

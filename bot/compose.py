@@ -88,6 +88,11 @@ def build_endpoint(settings: Settings, endpoint: EndpointSettings) -> PooledEndp
             raise StartError(f"endpoint {endpoint.name}: kind {other} is not served by this version; use comfyui")
 
 
+def models_folder(settings: Settings) -> Path:
+    """Where our sampler looks for models: `checkpoints` and other folders are in it."""
+    return (settings.sampler.models_dir or settings.data_dir / "models").absolute()
+
+
 def build_child(settings: Settings) -> SamplerChild:
     """Our sampler as a child process on a free loopback port, its files below `data_dir`, and none of our secrets."""
     arguments = ["--listen", "127.0.0.1", "--port", "0", "--exit-with-parent"]
@@ -95,8 +100,7 @@ def build_child(settings: Settings) -> SamplerChild:
     arguments += ["--device", settings.sampler.device, "--max-batch", str(settings.sampler.max_batch)]
     for kind in ("input", "output", "temp"):
         arguments += [f"--{kind}-directory", str(folder / kind)]
-    models = settings.sampler.models_dir or settings.data_dir / "models"
-    arguments += ["--models-dir", str(models.absolute())]
+    arguments += ["--models-dir", str(models_folder(settings))]
     return SamplerChild(
         command=sampler_command(arguments),
         environment={name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},

@@ -157,10 +157,12 @@ class Pool:
             return "", ""
         return ", ".join(lacks), nearest(lacks[0], [*_offer(self._infos[name][1])])
 
-    def choices(self, class_type: str, input_name: str) -> tuple[str, ...]:
-        """All values that an input of a node takes, over all endpoints, each once."""
+    def choices(self, class_type: str, input_name: str, *, endpoint: str = "") -> tuple[str, ...]:
+        """All values that an input of a node takes, each once: over all endpoints, or on the one that is named."""
         found: dict[str, None] = {}
-        for _, (_, info) in self._known():
+        for name, (_, info) in self._known():
+            if endpoint and name != endpoint:
+                continue
             found.update(dict.fromkeys(choices(info, class_type, input_name)))
         return tuple(found)
 

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from engine.model_files import Family, family_of
 from engine.sampler.models import layout
 from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
 from engine.sampler.models.diffusion import SD1_COLOURS, DiffusionModel
@@ -16,13 +17,6 @@ from engine.sampler.models.text import TextEncoder, TextShape
 from engine.sampler.models.tokens import clip_vocabulary
 from engine.sampler.models.vae import Vae
 from engine.sampler.sampling.kinds import SD1_SPACE, Discrete
-
-_OTHER_FAMILIES = {
-    "Stable Diffusion XL": "conditioner.embedders.",
-    "Stable Diffusion 2.x": "cond_stage_model.model.",
-    "Stable Diffusion 3": "model.diffusion_model.joint_blocks.",
-    "Flux": "model.diffusion_model.double_blocks.",
-}
 
 
 def load_single_file(path: Path, placement: Placement) -> Checkpoint:
@@ -83,9 +77,9 @@ def _filled(
 
 def _check_family(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelFileError unless these are the tensors of an SD 1.x checkpoint."""
-    for family, prefix in _OTHER_FAMILIES.items():
-        if any(name.startswith(prefix) for name in tensors):
-            raise ModelFileError(f"{path.name} is a {family} checkpoint; only Stable Diffusion 1.x is supported.")
+    family = family_of(tensors)
+    if family not in (Family.SD1, Family.LORA, Family.OTHER):
+        raise ModelFileError(f"{path.name} is {family}; only checkpoints of {Family.SD1} are supported.")
     lacking = [part for part, key in layout.LANDMARKS.items() if key not in tensors]
     without = f"it has no {', no '.join(lacking)}"
     if len(lacking) == len(layout.LANDMARKS):

@@ -5,11 +5,11 @@ from pathlib import PurePosixPath
 
 from aiohttp import web
 
+from engine.model_files import FOLDERS
 from engine.sampler.execution.describe import node_info, object_info
 from engine.sampler.execution.model import Json
 from engine.sampler.nodes.registry import Folders, NodeDeclaration
 from engine.sampler.server import headers
-from engine.sampler.server.files import MODEL_FOLDERS
 from engine.sampler.server.http import Route, answer
 
 
@@ -40,11 +40,11 @@ class CatalogueRoutes:
         return await answer(lambda: {name: node_info(declaration, self._folders)} if declaration else {})
 
     async def _model_folders(self, _: web.Request) -> web.Response:
-        return web.json_response(MODEL_FOLDERS)
+        return web.json_response(FOLDERS)
 
     async def _models(self, request: web.Request) -> web.Response:
         folder = request.match_info["folder"]
-        if folder not in MODEL_FOLDERS:
+        if folder not in FOLDERS:
             raise web.HTTPNotFound
         return await answer(lambda: list(self._folders.names(folder)))
 

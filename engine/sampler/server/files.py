@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import config
+from engine.model_files import FOLDERS, SUFFIX
 from engine.sampler.server.names import Escapes, inside, numbered, parts, split_kind
 
-MODEL_FOLDERS = ("checkpoints", "loras", "vae", "controlnet", "upscale_models", "embeddings")
 BUILT_IN_MODEL = "atelier-tiny.safetensors"
-_MODEL_SUFFIX = ".safetensors"
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
@@ -51,7 +50,7 @@ class SamplerFolders:
     def model_path(self, folder: str, name: str) -> Path:
         """The file (for the built-in model its directory) of a listed model. Raises FileNotFoundError, ValueError."""
         path = self._models_folder(folder).joinpath(*parts(name))
-        if path.suffix.lower() == _MODEL_SUFFIX and path.is_file():
+        if path.suffix.lower() == SUFFIX and path.is_file():
             return path
         if folder == "checkpoints" and name == BUILT_IN_MODEL and self.built_in is not None and self._has_built_in():
             return self.built_in
@@ -130,7 +129,7 @@ class SamplerFolders:
                 number += 1
 
     def _models_folder(self, folder: str) -> Path:
-        if folder not in MODEL_FOLDERS:
+        if folder not in FOLDERS:
             raise ValueError("there is no such models folder")
         return self.models / folder
 
@@ -148,7 +147,7 @@ def _model_files(root: Path) -> Iterator[Path]:
         seen.add(real)
         for name in files:
             path = Path(directory, name)
-            if path.suffix.lower() == _MODEL_SUFFIX and path.is_file():
+            if path.suffix.lower() == SUFFIX and path.is_file():
                 yield path
 
 
