@@ -10,10 +10,10 @@ STAMP := .venv/.set-up
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench
+.PHONY: help setup demo run test check bench bench-tiny
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it, pinned by constraints.txt
 	@:
@@ -45,3 +45,6 @@ check: setup ## formatting, lint, types, import law, Dockerfile
 
 bench: setup ## measure how fast pictures are made on this machine
 	@$(BIN)/pytest --quiet --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench $(ARGS)
+
+bench-tiny: setup ## measure how well the built-in model obeys 300 prompts that it never saw
+	@$(BIN)/python -m tools.tiny.train check

@@ -46,7 +46,7 @@ def test_enough_is_looked_at() -> None:
 
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
     variables = set(re.findall(r"^([A-Z]+) \?=", makefile, flags=re.MULTILINE))
     for path, (program, *words) in ALL:
         for word in words if program == "make" else []:
@@ -145,6 +145,6 @@ def test_the_project_says_one_version_and_one_licence() -> None:
 
 def test_makes_help_shows_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    shown = set(re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.MULTILINE))
+    shown = set(re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE))
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, flags=re.MULTILINE)
     assert shown == set(phony.split()) >= {"setup", "run", "demo", "test", "check", "bench"}
