@@ -97,7 +97,7 @@ def train(
         loss = reconstruction_loss(made, real) + 0.02 * spread_penalty(latents)
         loss = loss + 0.5 * max(0.0, 1 - 2 * pace.progress()) * colour_lesson(latents, real)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         pace.step += 1
@@ -134,7 +134,7 @@ def polish(work: Path, *, minutes: float, seed: int, device: str, batch: int = 8
             made = network.decode(part + NOISE * torch.randn_like(part)).sample.float()
         loss = reconstruction_loss(made, real)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.decoder.parameters(), 1.0)
         optimizer.step()
         pace.step += 1
@@ -157,7 +157,8 @@ def load(work: Path) -> AutoencoderTiny:
     """The trained autoencoder of a work folder, in single precision."""
     network = models.build_autoencoder()
     network.load_state_dict(load_state(work / "autoencoder.pt")["network"])
-    return network.eval()
+    network.eval()
+    return network
 
 
 @torch.no_grad()

@@ -63,7 +63,8 @@ def noise_loss(unet: UNet2DConditionModel, clean: Tensor, text: Tensor, alphas: 
     made = unet(noisy, times, text).sample.float()
     ratio = alpha / (1 - alpha)
     weight = ratio.clamp(max=SNR_LIMIT) / ratio
-    return (weight * (made - noise) ** 2).mean()
+    loss: Tensor = (weight * (made - noise) ** 2).mean()
+    return loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,8 @@ class Trainer:
         device = settings.device
         self._progress = 0.0
         self._unet = speed.quicken(models.build_unet()).to(device, memory_format=torch.channels_last)
-        self._text = models.build_text_encoder().to(device)
+        self._text = models.build_text_encoder()
+        nn.Module.to(self._text, device)  # the library's own `to` hides its types
         self._networks: dict[str, nn.Module] = {"unet": self._unet, "text": self._text}
         self._weights = [weight for network in self._networks.values() for weight in network.parameters()]
         self._optimizer = torch.optim.AdamW(self._weights, lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
@@ -150,7 +152,7 @@ class Trainer:
             text = self._text(input_ids=ids).last_hidden_state
             loss = noise_loss(self._unet, clean, text, self._alphas)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._progress = self._pace.progress()
         torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
         self._optimizer.step()

@@ -40,7 +40,8 @@ def encode(network: AutoencoderTiny, seeds: list[int], size: Size, scale: float,
     """Network latents of the pictures that the seeds stand for, on the processor."""
     real = pictures.draw_batch(seeds, size).to(device, memory_format=torch.channels_last)
     with speed.half_precision(device):
-        return (network.encode(real).latents.float() * scale).cpu().contiguous()
+        found: Tensor = network.encode(real).latents.float() * scale
+    return found.cpu().contiguous()
 
 
 @torch.no_grad()

@@ -78,7 +78,8 @@ def outline_of(mask: Mask) -> Outline:
     small = Image.fromarray(part.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
     canvas = Image.new("L", (SIDE, SIDE))
     canvas.paste(small, ((SIDE - width) // 2, (SIDE - height) // 2))
-    return np.asarray(canvas, dtype=np.float32) / 255
+    outline: Outline = (np.asarray(canvas, dtype=np.float32) / 255).astype(np.float32)
+    return outline
 
 
 class Reader:
@@ -105,7 +106,8 @@ class Reader:
     def _thing(self, mask: Mask) -> str:
         distances = ((self._outlines - outline_of(mask).ravel()) ** 2).sum(axis=1)
         near = np.argsort(distances, kind="stable")[:NEIGHBOURS]
-        return Counter(self._things[index] for index in near).most_common(1)[0][0]
+        names: Counter[str] = Counter(self._things[index] for index in near)
+        return names.most_common(1)[0][0]
 
 
 def read_time(image: Image.Image) -> scenes.Time:
