@@ -46,6 +46,15 @@ class Statement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What a person may take of a community's wallet, where that pays."""
+
+    limit: int | None  # mgs each period; None: no limit of their own
+    used: int
+    balance: Balance  # the community's
+
+
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """A wallet with its owner, as `atelier quota show` lists it."""
 

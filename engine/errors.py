@@ -3,16 +3,17 @@
 AtelierError
 ├── UserError            the request itself is wrong; answered to that person alone
 │   ├── EmptyPrompt · UnknownFlag · BadValue · GivenTwice · UnexpectedWords · UnknownChoice · UnknownTemplate
-│   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · TooManyJobs
+│   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · UnknownPerson · TooManyJobs
 ├── Refusal              the request is fine, but not now or not for this person
-│   ├── AccessDenied · Forbidden · InsufficientCredits · QueueFull · NothingCanRun · Paused
+│   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed · QueueFull · NothingCanRun · JobStarted · Paused
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing
 ├── StorageError         disk and database
 │   ├── DiskFull · ServiceRunning · DatabaseBroken · BlobMissing
 ├── DeliveryError        a platform did not take a message
-│   └── ChatGone · DeliveryDelayed · MessageTooLarge
+│   ├── ChatGone · NotPermitted · RecipientBlocked · MessageGone · MessageTooLarge
+│   └── FloodWait · DeliveryDelayed · DeliveryUnanswered · DeliveryExpired
 └── StartError           the process cannot start as configured
     └── PortInUse · SamplerFailed · TemplateBroken
 
@@ -116,6 +117,12 @@ class UnknownJob(UserError):
     code = "unknown-job"
 
 
+class UnknownPerson(UserError):
+    """Nobody known here by that id, or somebody who was forgotten. Fields: value."""
+
+    code = "unknown-person"
+
+
 class TooManyJobs(UserError):
     """An expansion makes more jobs than allowed. Fields: count, limit."""
 
@@ -134,6 +141,12 @@ class AccessDenied(Refusal):
     code = "access-denied"
 
 
+class Banned(Refusal):
+    """Fields: reason, seconds (until it ends; empty: until it is lifted), everywhere (yes or no)."""
+
+    code = "banned"
+
+
 class Forbidden(Refusal):
     """The action is for the owner, a moderator or an operator. Fields: action."""
 
@@ -141,9 +154,15 @@ class Forbidden(Refusal):
 
 
 class InsufficientCredits(Refusal):
-    """Fields: cost, available (credits, decimal), resets (seconds until the next grant)."""
+    """Fields: cost, available (credits, decimal), resets (seconds until the next grant), payer (person, community)."""
 
     code = "insufficient-credits"
+
+
+class AllowanceUsed(Refusal):
+    """The community pays, and the person has had their share. Fields: cost, used, limit (credits), resets (seconds)."""
+
+    code = "allowance-used"
 
 
 class QueueFull(Refusal):
@@ -156,6 +175,12 @@ class NothingCanRun(Refusal):
     """No endpoint can run the graph. Fields: missing, nearest."""
 
     code = "nothing-can-run"
+
+
+class JobStarted(Refusal):
+    """The job runs or has ended, so that it cannot be changed any more. Fields: value."""
+
+    code = "job-started"
 
 
 class Paused(Refusal):
@@ -280,17 +305,60 @@ class ChatGone(DeliveryError):
     code = "chat-gone"
 
 
-class DeliveryDelayed(DeliveryError):
-    """Try again after `retry_after` seconds."""
+class NotPermitted(DeliveryError):
+    """The platform no longer lets us post in this chat. Fields: chat, missing (the permission's name)."""
 
-    code = "delivery-delayed"
-    retryable = True
+    code = "not-permitted"
+
+
+class RecipientBlocked(DeliveryError):
+    """The person has blocked us, or takes no direct messages from us."""
+
+    code = "recipient-blocked"
+
+
+class MessageGone(DeliveryError):
+    """The message that should be edited was deleted, or may not be edited any more."""
+
+    code = "message-gone"
 
 
 class MessageTooLarge(DeliveryError):
     """The platform takes no message or file of this size. Fields: size, limit."""
 
     code = "message-too-large"
+
+
+class FloodWait(DeliveryError):
+    """Nothing was posted: try again after `retry_after` seconds. Fields: everywhere (1: this holds for every chat)."""
+
+    code = "flood-wait"
+    retryable = True
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every chat of the platform has to wait."""
+        return bool(self.fields.get("everywhere"))
+
+
+class DeliveryDelayed(DeliveryError):
+    """Nothing was posted: try again, after `retry_after` seconds where the platform says how many."""
+
+    code = "delivery-delayed"
+    retryable = True
+
+
+class DeliveryUnanswered(DeliveryError):
+    """The platform did not say whether it posted the message (a timeout, a lost connection, an error of its own)."""
+
+    code = "delivery-unanswered"
+    retryable = True
+
+
+class DeliveryExpired(DeliveryError):
+    """The chat could not be reached for as long as we try."""
+
+    code = "delivery-expired"
 
 
 class StartError(AtelierError):

@@ -35,8 +35,11 @@ class Database:
     while it waits leaves its transaction alone: it is committed whole, or not at all.
     """
 
-    def __init__(self, *, writing: Engine, reading: Engine, where: str, lock: ServiceLock | None, fault: Fault) -> None:
+    def __init__(
+        self, *, writing: Engine, reading: Engine, where: str, path: Path | None, lock: ServiceLock | None, fault: Fault
+    ) -> None:
         self.where = where
+        self._path = path
         self._engines = (writing, reading)
         self._reading = reading
         self._lock = lock
@@ -61,6 +64,11 @@ class Database:
         path = sqlite_path(url)
         return cls._open_other(str(url), fault) if path is None else cls._open_sqlite(path, fault)
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other service process can use it: on SQLite a lock sees to that."""
+        return self._lock is not None
+
     async def write(self, verb: Callable[[Session], T]) -> T:
         """Run a verb as one transaction; see the class."""
         return await _result(self._writer.submit(verb))
@@ -72,6 +80,15 @@ class Database:
         except RuntimeError:
             raise StorageError("the database is closed") from None
         return await _result(future)
+
+    async def scrub(self) -> None:
+        """Leave nothing of what was deleted in the file or beside it; writing waits meanwhile, reading does not.
+
+        On another database than SQLite that is its administrator's. Raises DiskFull; it may be repeated.
+        """
+        if self._path is not None:
+            path = self._path
+            await _result(self._writer.submit_apart(lambda engine: database_sqlite.scrub(engine, path)))
 
     async def close(self) -> None:
         """Commit what waits, stop the threads and let the lock go; harmless when repeated."""
@@ -104,6 +121,7 @@ class Database:
                 writing=database_sqlite.writing_engine(path),
                 reading=database_sqlite.reading_engine(path, _READERS),
                 where=str(path),
+                path=path,
                 lock=lock,
                 fault=fault,
                 back_up=lambda revision: database_sqlite.back_up(
@@ -120,6 +138,7 @@ class Database:
             writing=create_engine(url, pool_size=1, max_overflow=0),
             reading=create_engine(url, pool_size=_READERS, max_overflow=0),
             where=make_url(url).render_as_string(hide_password=True),
+            path=None,
             lock=None,
             fault=fault,
             back_up=lambda revision: None,  # a server's database is backed up by whoever runs the server
@@ -132,6 +151,7 @@ class Database:
         writing: Engine,
         reading: Engine,
         where: str,
+        path: Path | None,
         lock: ServiceLock | None,
         fault: Fault,
         back_up: Callable[[str], None],
@@ -148,7 +168,7 @@ class Database:
             writing.dispose()
             raise
         event.listen(writing, "before_cursor_execute", lambda *call: fault(call[2]))
-        return cls(writing=writing, reading=reading, where=where, lock=lock, fault=fault)
+        return cls(writing=writing, reading=reading, where=where, path=path, lock=lock, fault=fault)
 
     def _read(self, verb: Callable[[Session], T]) -> T:
         try:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from engine.errors import DatabaseBroken
+from engine.errors import DatabaseBroken, StorageError
 
 _MAGIC = b"SQLite format 3\x00"
 _COMMON_PRAGMAS = (
@@ -61,6 +62,28 @@ def back_up(source: Path, target: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def scrub(engine: Engine, path: Path) -> None:
+    """Write the database anew without what was deleted, empty its log, and remove the copies that migrations left.
+
+    Deleted rows leave their bytes in free pages, and moved rows in the gaps of pages; only a database that is written
+    anew has neither. It costs time in proportion to the file (about a second for 200 MB) and as much free disk.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # waits for readers: busy_timeout
+        cursor.close()
+    except sqlite3.Error as error:
+        raise OperationalError("VACUUM", None, error) from error
+    finally:
+        connection.close()
+    if busy:
+        raise StorageError(f"{path}: somebody is reading, and keeps the log from being emptied")
+    for copy in path.parent.glob(f"{path.name}.before-*"):
+        copy.unlink(missing_ok=True)
 
 
 def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> Engine:

@@ -3,18 +3,33 @@
 A hold takes the quote; then exactly one entry under the key `settle:JOB` ends it: a charge gives back the rest of the
 hold, a release gives back all of it. A charge may be refunded once, up to itself. A balance is the sum of its wallet's
 entries.
+
+A job is paid from its person's wallet, or from its community's where the policy says so; each of the people there may
+then take an allowance each period. Credits come in by grants and by minting, and go from wallet to wallet by
+transfers: two entries under one key, of which nothing is lost.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlmodel import Session, col
 
-from engine.errors import InsufficientCredits
-from engine.model import Balance, JobStatus
+from engine.accounts import Allowance
+from engine.errors import AllowanceUsed, InsufficientCredits
+from engine.model import Balance, JobStatus, Payer
 from engine.pricing import credits
-from storage.policy import Policy
-from storage.tables import EntryKind, JobRow, LedgerEntryRow, WalletKind, WalletRow, table_of
+from storage.policy import Policy, policy_from
+from storage.tables import (
+    CommunityRow,
+    EntryKind,
+    JobRow,
+    LedgerEntryRow,
+    MemberRow,
+    WalletKind,
+    WalletRow,
+    table_of,
+)
 
 _POST = insert(table_of(LedgerEntryRow)).inline()
 
@@ -71,20 +86,69 @@ def grant(session: Session, wallet_id: str, policy: Policy, now: float) -> Balan
     return _balance(session, _granted(session, wallet_id, policy, now), policy, now)
 
 
-def hold(session: Session, job: Billed, policy: Policy, now: float) -> None:
-    """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    _granted(session, job.wallet_id, policy, now)
-    balance = available(session, job.wallet_id)
-    if job.quote > balance:
+def check_allowance(
+    session: Session, community_id: str, person_id: str, quote: int, policy: Policy, now: float
+) -> None:
+    """Let pass what a person may still take of a wallet that pays for its people. Raises AllowanceUsed."""
+    share = allowance(session, community_id, person_id, policy, now)
+    if share is not None and share.limit is not None and share.used + quote > share.limit:
         wait = policy.resets_at(now) - now
-        raise InsufficientCredits(
-            f"the quote of {job.quote} mgs is more than the {balance} mgs available",
+        raise AllowanceUsed(
+            f"{share.used} mgs of {share.limit} are used, and the quote is {quote}",
             retry_after=wait,
-            cost=credits(job.quote),
-            available=credits(balance),
+            cost=credits(quote),
+            used=credits(share.used),
+            limit=credits(share.limit),
             resets=round(wait),
         )
+
+
+def allowance(session: Session, community_id: str, person_id: str, policy: Policy, now: float) -> Allowance | None:
+    """Give what a person may take of a community's wallet; None where the community does not pay."""
+    community = session.get_one(CommunityRow, community_id)
+    rules = policy_from(community.policy)
+    if rules.payer is Payer.PERSON:
+        return None
+    member = session.get(MemberRow, (community_id, person_id))
+    return Allowance(
+        limit=rules.allowance if member is None or member.allowance is None else member.allowance,
+        used=taken(session, community.wallet_id, person_id, since=policy.period(now) * policy.period_seconds),
+        balance=foreseen(session, session.get_one(WalletRow, community.wallet_id), policy, now),
+    )
+
+
+def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> int:
+    """Give what a person's jobs since then have cost a wallet, in mgs, open holds included."""
+    cost = case((col(JobRow.status).in_(OPEN_HOLD), col(JobRow.quote)), else_=col(JobRow.charged))
+    total = select(func.coalesce(func.sum(cost), 0)).where(
+        col(JobRow.person_id) == person_id, col(JobRow.wallet_id) == wallet_id, col(JobRow.created_at) >= since
+    )
+    return int(session.scalars(total).one())
+
+
+def hold(session: Session, job: Billed, policy: Policy, now: float) -> None:
+    """Take the job's quote from its wallet. Raises InsufficientCredits."""
+    wallet = _granted(session, job.wallet_id, policy, now)
+    _require(session, wallet, job.quote, policy, now)
     _post(session, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
+
+
+def requote(session: Session, job: Billed, quote: int, policy: Policy, now: float) -> None:
+    """Make the hold of a job, with its old quote, one of another quote: an entry over the difference.
+
+    Raises InsufficientCredits.
+    """
+    wallet = _granted(session, job.wallet_id, policy, now)
+    if quote == job.quote:
+        return
+    earlier = select(func.count()).where(
+        col(LedgerEntryRow.job_id) == job.id, col(LedgerEntryRow.key).startswith("requote:")
+    )
+    key = f"requote:{job.id}:{session.scalars(earlier).one() + 1}"
+    if quote > job.quote:
+        _require(session, wallet, quote - job.quote, policy, now)
+    kind = EntryKind.HOLD if quote > job.quote else EntryKind.RELEASE
+    _post(session, job, key, kind, job.quote - quote, at=now)
 
 
 def settle(session: Session, job: Billed, amount: int, now: float) -> int:
@@ -102,6 +166,105 @@ def refund(session: Session, job: JobRow, note: str, now: float) -> None:
     """Give back all that was charged for the job; the caller clears `charged`, the key makes it happen once."""
     if job.charged:
         _post(session, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
+
+
+def foreseen(session: Session, wallet: WalletRow, policy: Policy, now: float) -> Balance:
+    """Read a wallet as it will be once it is looked at: with the current period's grant, and without writing it."""
+    balance = _balance(session, wallet, policy, now)
+    if wallet.granted_period >= policy.period(now):
+        return balance
+    return replace(balance, available=max(balance.available, balance.grant))
+
+
+def set_grant(session: Session, wallet_id: str, amount: int | None, policy: Policy, now: float) -> None:
+    """Give a wallet a grant of its own from the next period on; None: the settings' again."""
+    _granted(session, wallet_id, policy, now).own_grant = amount
+
+
+def mint(session: Session, key: str, wallet_id: str, amount: int, note: str, policy: Policy, now: float) -> bool:
+    """Make credits out of nothing; False if that was done under this key before."""
+    if amount <= 0:
+        raise ValueError(f"{amount} mgs cannot be minted")
+    _granted(session, wallet_id, policy, now)  # first: the grant tops up to its amount, and must not swallow these
+    return _add_once(session, f"mint:{key}", wallet_id, EntryKind.GRANT, amount, at=now, note=note)
+
+
+def transfer(
+    session: Session, key: str, source: str, target: str, amount: int, note: str, policy: Policy, now: float
+) -> bool:
+    """Move credits from wallet to wallet; False if that was done under this key before. Raises InsufficientCredits."""
+    if amount <= 0 or source == target:
+        raise ValueError(f"{amount} mgs cannot be transferred from {source} to {target}")
+    wallets = {wallet_id: _granted(session, wallet_id, policy, now) for wallet_id in sorted((source, target))}
+    if _is_written(session, f"transfer:{key}:out"):
+        return False
+    _require(session, wallets[source], amount, policy, now)
+    _add_once(session, f"transfer:{key}:out", source, EntryKind.TRANSFER, -amount, at=now, note=note)
+    return _add_once(session, f"transfer:{key}:in", target, EntryKind.TRANSFER, amount, at=now, note=note)
+
+
+def start_with(session: Session, wallet_id: str, amount: int, period: int, now: float) -> None:
+    """Begin a new wallet within a period whose grant was used before: it starts with what was left of that."""
+    session.get_one(WalletRow, wallet_id, with_for_update=True).granted_period = period
+    _add_once(session, f"grant:{wallet_id}:{period}", wallet_id, EntryKind.GRANT, amount, at=now, note="")
+
+
+def _require(session: Session, wallet: WalletRow, amount: int, policy: Policy, now: float) -> None:
+    balance = available(session, wallet.id)
+    if amount > balance:
+        wait = policy.resets_at(now) - now
+        refusal = InsufficientCredits(
+            f"{amount} mgs are more than the {balance} mgs available",
+            retry_after=wait,
+            cost=credits(amount),
+            available=credits(balance),
+        )
+        if _grant_of(wallet, policy) > balance:
+            refusal.fields["resets"] = round(wait)
+        if wallet.kind == WalletKind.COMMUNITY:
+            refusal.fields["payer"] = "community"
+        raise refusal
+
+
+def _is_written(session: Session, key: str) -> bool:
+    return (
+        session.scalars(select(col(LedgerEntryRow.sequence)).where(col(LedgerEntryRow.key) == key)).first() is not None
+    )
+
+
+def _add_once(
+    session: Session, key: str, wallet_id: str, kind: EntryKind, amount: int, *, at: float, note: str
+) -> bool:
+    if _is_written(session, key):
+        return False
+    session.add(LedgerEntryRow(key=key, wallet_id=wallet_id, kind=kind, amount=amount, at=at, note=note))
+    session.flush()
+    return True
+
+
+def refund_job(session: Session, job_id: str, note: str, now: float) -> int:
+    """Give back what a settled job was charged, to whoever paid; gives the amount, 0 if there is none or it was."""
+    job = _settled(session, job_id)
+    if job is None or _is_written(session, f"transfer:refund:{job_id}:out"):
+        return 0
+    amount = job.charged
+    refund(session, job, note, now)
+    job.charged = 0
+    return amount
+
+
+def refund_from(session: Session, job_id: str, wallet_id: str, note: str, policy: Policy, now: float) -> int:
+    """Make good from another wallet what a person paid for a job; gives the amount, 0 if there is none or it was."""
+    job = _settled(session, job_id)
+    if job is None or not JobStatus(job.status).ended or job.wallet_id == wallet_id or not job.charged:
+        return 0
+    moved = transfer(session, f"refund:{job_id}", wallet_id, job.wallet_id, job.charged, note, policy, now)
+    return job.charged if moved else 0
+
+
+def _settled(session: Session, job_id: str) -> JobRow | None:
+    job = session.scalars(select(JobRow).where(col(JobRow.id) == job_id).with_for_update()).first()
+    return None if job is None or job.status in OPEN_HOLD else job
 
 
 def _granted(session: Session, wallet_id: str, policy: Policy, now: float) -> WalletRow:
@@ -129,6 +292,8 @@ def _balance(session: Session, wallet: WalletRow, policy: Policy, now: float) ->
 
 
 def _grant_of(wallet: WalletRow, policy: Policy) -> int:
+    if wallet.own_grant is not None:
+        return wallet.own_grant
     return policy.grant if wallet.kind == WalletKind.PERSON else policy.community_grant
 
 

@@ -1,14 +1,21 @@
 """People and communities, found or made."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from engine.ids import new_id
-from engine.model import Community, CommunityPolicy, Identity, Payer, Person
-from storage.tables import CommunityRow, IdentityRow, PersonRow, WalletKind, WalletRow
+from engine.model import Community, CommunityPolicy, Identity, Person
+from storage import fingerprints
+from storage.tables import CommunityRow, IdentityRow, MemberRow, PersonRow, WalletKind, WalletRow
 from storage.views import community_of, person_of
+
+
+def find(session: Session, platform: str, external_id: str) -> Person | None:
+    """Find the person behind an identity, whatever their name is now."""
+    row = session.get(IdentityRow, (platform, external_id))
+    return None if row is None else person_of(session.get_one(PersonRow, row.person_id))
 
 
 def known_person(session: Session, identity: Identity) -> Person | None:
@@ -31,6 +38,7 @@ def person(session: Session, identity: Identity, now: float) -> Person:
     session.add(row)
     session.flush()
     session.add(IdentityRow(platform=identity.platform, external_id=identity.id, person_id=row.id, name=identity.name))
+    fingerprints.recognise(session, identity, row, now)
     return person_of(row)
 
 
@@ -57,18 +65,20 @@ def community(session: Session, platform: str, external_id: str, name: str) -> C
     return community_of(row)
 
 
-def policy_of(row: CommunityRow) -> CommunityPolicy:
-    """Give the policy that a community's row holds; fields that it does not hold have their defaults."""
-    known = {field.name for field in fields(CommunityPolicy)}
-    held = {name: value for name, value in row.policy.items() if name in known}
-    return CommunityPolicy(**{**held, "payer": Payer(held.get("payer", Payer.PERSON))})
-
-
 def set_policy(session: Session, community_id: str, policy: CommunityPolicy) -> None:
     """Write a community's policy; jobs that are queued already keep their tags."""
     row = session.get_one(CommunityRow, community_id, with_for_update=True)
     row.policy = asdict(policy)
     row.weight = policy.weight
+
+
+def set_allowance(session: Session, community_id: str, person_id: str, amount: int | None) -> None:
+    """Let a person take this much of the community's wallet each period; None: what its policy says."""
+    row = session.get(MemberRow, (community_id, person_id), with_for_update=True)
+    if row is None:
+        row = MemberRow(community_id=community_id, person_id=person_id)
+        session.add(row)
+    row.allowance = amount
 
 
 def _community(session: Session, platform: str, external_id: str) -> CommunityRow | None:

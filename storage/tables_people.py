@@ -57,7 +57,7 @@ class IdentityRow(Base, table=True):
 class CommunityRow(Base, table=True):
     """A guild, group chat or web room.
 
-    `policy` holds the fields of an `engine.model.CommunityPolicy` (`people.policy_of` reads it); `weight` repeats its
+    `policy` holds the fields of an `engine.model.CommunityPolicy` (`policy.policy_from` reads it); `weight` repeats its
     weight, for statements that sort by it.
     """
 

@@ -52,6 +52,14 @@ class _Work(Generic[T]):
                 session.close()
 
 
+class _Apart(Generic[T]):
+    """Something that SQLite does outside of every transaction, and that somebody waits for."""
+
+    def __init__(self, statements: Callable[[Engine], T]) -> None:
+        self.statements = statements
+        self.future: Future[T] = Future()
+
+
 class Writer:
     """A thread that owns all writing; `submit` may be called from any thread."""
 
@@ -61,7 +69,8 @@ class Writer:
         self._engine = engine
         self._translate = translate
         self._fault = fault
-        self._waiting: SimpleQueue[_Work[object] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Work[object] | _Apart[object] | None] = SimpleQueue()
+        self._next_apart: _Apart[object] | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="atelier-writer", daemon=True)
@@ -76,6 +85,15 @@ class Writer:
             self._waiting.put(work)  # type: ignore[arg-type]  # the queue only passes results on
         return work.future
 
+    def submit_apart(self, statements: Callable[[Engine], T]) -> "Future[T]":
+        """Queue statements that run between two groups, outside of transactions; they use the engine as they like."""
+        apart = _Apart(statements)
+        with self._lock:
+            if self._closed:
+                raise StorageError("the database is closed")
+            self._waiting.put(apart)  # type: ignore[arg-type]  # the queue only passes results on
+        return apart.future
+
     def close(self) -> None:
         """Commit what waits and stop; blocks until then."""
         with self._lock:
@@ -85,11 +103,28 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while group := self._next_group():
-            self._commit(group)
+        while True:
+            group = self._next_group()
+            if group:
+                self._commit(group)
+            if self._next_apart is not None:
+                self._run_apart(self._next_apart)
+                self._next_apart = None
+            elif not group:
+                return
+
+    def _run_apart(self, apart: _Apart[object]) -> None:
+        try:
+            result = apart.statements(self._engine)
+        except BaseException as error:  # as in `_commit`
+            apart.future.set_exception(
+                self._translate(error) if isinstance(error, SQLAlchemyError | OSError) else error
+            )
+        else:
+            apart.future.set_result(result)
 
     def _next_group(self) -> list[_Work[object]]:
-        """Wait for work and take all that is there; empty once closed and drained."""
+        """Wait for work and take all that is there, up to what runs apart; empty once closed and drained."""
         group: list[_Work[object]] = []
         with suppress(Empty):
             while len(group) < _GROUP_LIMIT:
@@ -97,6 +132,9 @@ class Writer:
                 if work is None:
                     if group:
                         self._waiting.put(None)
+                    return group
+                if isinstance(work, _Apart):
+                    self._next_apart = work
                     return group
                 group.append(work)
         return group

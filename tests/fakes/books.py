@@ -8,7 +8,8 @@ from pathlib import Path
 
 from engine.clock import SystemClock
 from engine.model import BoundTask, GraphInput, Identity, Lane, NewJob, Person, Picture, Place, Request
-from engine.ports import Books
+from engine.ports import Accounts, Books
+from storage.accounts import open_accounts
 from storage.books import open_books
 from storage.database import Database
 from storage.policy import Policy
@@ -33,6 +34,7 @@ class OpenBooks:
     """Books with what is under them."""
 
     books: Books
+    accounts: Accounts
     database: Database
     clock: HandClock
 
@@ -43,7 +45,12 @@ async def books_in(folder: Path, policy: Policy = POLICY, clock: HandClock | Non
     database = await Database.open(folder / "atelier.db")
     try:
         time = clock or HandClock()
-        yield OpenBooks(books=open_books(database, time, policy), database=database, clock=time)
+        yield OpenBooks(
+            books=open_books(database, time, policy),
+            accounts=open_accounts(database, time, policy),
+            database=database,
+            clock=time,
+        )
     finally:
         await database.close()
 

@@ -40,7 +40,7 @@ error-unsupported-option = The template “{ $template }” does not take --{ $f
 error-missing-input =
     { $flag ->
         [image] The template “{ $template }” starts from a picture; add one.
-        [mask] The template “{ $template }” needs a mask; add one.
+        [mask] The template “{ $template }” needs a mask; add one, or send a picture with a transparent part.
        *[other] The template “{ $template }” needs --{ $flag }.
     }
 error-image-rejected =
@@ -69,28 +69,53 @@ error-unknown-job =
         [yes] There is no job “{ $value }” here. “history” lists yours.
        *[no] You have no job on its way.
     }
+error-unknown-person =
+    { $has-value ->
+        [yes] Nobody is known here as “{ $value }”. A person is known once they have used Atelier; name them by platform:id.
+       *[no] Say who: platform:id, such as discord:42.
+    }
 error-too-many-jobs = This makes { $count } jobs; { $limit } is the most at once. Take some of the choices in { "{" }braces{ "}" } out.
 
 ## Not now, or not for this person
 
 error-refused = That cannot be done now.
 error-access-denied = Atelier does not serve this chat. Its operators can allow it.
+error-banned =
+    You may not ask for pictures { $everywhere ->
+        [yes] here or anywhere else
+       *[no] in this chat
+    }{ $has-seconds ->
+        [yes] {" "}for another { DURATION($seconds) }
+       *[no] , until that is lifted
+    }. Reason: { $reason }. { $everywhere ->
+        [yes] Its operators can lift it.
+       *[no] Its moderators can lift it; other chats and direct messages are not affected.
+    }
 error-forbidden =
     { $action ->
         [cancel] Only the job's owner and the moderators of this chat may cancel it.
+        [operator] Only the operators of this Atelier may do that.
+        [moderator] Only the moderators of a chat may do that, and there only.
+        [own] Only they themselves and the operators may do that.
        *[other] Only the owner and the moderators of this chat may do that.
     }
 error-insufficient-credits =
-    This costs { $cost } credits, and you have { $available }.{ $has-resets ->
+    This costs { $cost } credits, and { $payer ->
+        [community] this chat's wallet has { $available }
+       *[person] you have { $available }
+    }.{ $has-resets ->
         [yes] {" "}More come in { DURATION($resets) }.
        *[no] {""}
     } Fewer pictures (--n), fewer --steps or a smaller --size cost less; --dry tells the price first.
+error-allowance-used =
+    This costs { $cost } credits. This chat pays, and gives each of you { $limit } credits a period; you have used { $used }. It starts anew in { DURATION($resets) }. Direct messages are paid from your own credits; the moderators can grant you more.
 error-queue-full = You have { $queued } jobs on their way; { $limit } is the most. Wait for one to finish, or cancel one.
 error-nothing-can-run =
     Nothing here can run that now: “{ $missing }” is missing.{ $has-nearest ->
         [yes] {" "}The nearest is “{ $nearest }”.
        *[no] {""}
     }
+error-job-started = The job { $value } has started, so it cannot be changed any more. “cancel” stops it.
 error-paused = The studio is paused: nothing new is taken. What is queued stays queued; try again later.
 
 ## An attempt failed
@@ -131,8 +156,18 @@ error-blob-missing = A stored picture is not there any more, or is damaged.
 
 error-delivery-error = The chat did not take the message.
 error-chat-gone = Nothing can be posted to { $chat }: it is gone, or closed to Atelier.
+error-not-permitted =
+    Atelier may not post in { $chat }{ $has-missing ->
+        [yes] {" "}({ $missing } is missing)
+       *[no] {""}
+    }.
+error-recipient-blocked = Atelier may not write to this person.
+error-message-gone = The message is not there any more, or cannot be edited any more.
 error-delivery-delayed = The chat asks us to wait; the message comes a little later.
 error-message-too-large = The message is too large for this chat ({ $size }; at most { $limit }).
+error-flood-wait = The chat asks us to wait; the message comes a little later.
+error-delivery-unanswered = The chat did not say whether it took the message; it is sent again.
+error-delivery-expired = The chat could not be reached for a whole day.
 
 ## Starting
 

@@ -40,7 +40,7 @@ error-unsupported-option = 模板“{ $template }”不支持 --{ $flag }，它�
 error-missing-input =
     { $flag ->
         [image] 模板“{ $template }”需要一张原图，请附上图片。
-        [mask] 模板“{ $template }”需要一张蒙版，请附上蒙版。
+        [mask] 模板“{ $template }”需要一张蒙版：请附上蒙版，或发送有透明部分的图片。
        *[other] 模板“{ $template }”需要 --{ $flag }。
     }
 error-image-rejected =
@@ -69,28 +69,53 @@ error-unknown-job =
         [yes] 这里没有任务“{ $value }”。用“history”可以查看你的任务。
        *[no] 你没有进行中的任务。
     }
+error-unknown-person =
+    { $has-value ->
+        [yes] 这里没有“{ $value }”这个人。用过 Atelier 的人才查得到，请写成 platform:id。
+       *[no] 请指明是谁，写成 platform:id，例如 discord:42。
+    }
 error-too-many-jobs = 这会生成 { $count } 个任务，一次最多 { $limit } 个。请减少{ "{" }花括号{ "}" }里的选项。
 
 ## 暂时不行，或无权进行
 
 error-refused = 现在做不了。
 error-access-denied = Atelier 没有为这个聊天开放，可以请运营者添加许可。
+error-banned =
+    你{ $has-seconds ->
+        [yes] 还有 { DURATION($seconds) }
+       *[no] 在解除之前
+    }不能在{ $everywhere ->
+        [yes] 任何地方
+       *[no] 本群
+    }请求绘图。原因：{ $reason }。{ $everywhere ->
+        [yes] 运营者可以解除。
+       *[no] 本群管理员可以解除；其他群和私聊不受影响。
+    }
 error-forbidden =
     { $action ->
         [cancel] 只有任务的主人和本群管理员可以取消它。
+        [operator] 只有 Atelier 的运营者可以这样做。
+        [moderator] 只有群管理员可以这样做，而且仅限于自己的群。
+        [own] 只有本人和运营者可以这样做。
        *[other] 只有主人和本群管理员可以这样做。
     }
 error-insufficient-credits =
-    需要 { $cost } 点，你还有 { $available } 点。{ $has-resets ->
+    需要 { $cost } 点，{ $payer ->
+        [community] 本群钱包还有 { $available } 点
+       *[person] 你还有 { $available } 点
+    }。{ $has-resets ->
         [yes] { DURATION($resets) }后会补充。
        *[no] {""}
     }减少张数（--n）、步数（--steps）或尺寸（--size）可以省点数；加 --dry 可以先看价格。
+error-allowance-used =
+    需要 { $cost } 点。本群代付，每人每期 { $limit } 点，你已用 { $used } 点，{ DURATION($resets) }后重新计算。私聊用你自己的点数；管理员也可以再拨给你。
 error-queue-full = 你已有 { $queued } 个任务在进行，最多 { $limit } 个。请等一个完成，或取消一个。
 error-nothing-can-run =
     现在没有端点能运行它：缺少“{ $missing }”。{ $has-nearest ->
         [yes] 最接近的是“{ $nearest }”。
        *[no] {""}
     }
+error-job-started = 任务 { $value } 已经开始，不能再更改。“cancel”可以取消它。
 error-paused = 画室已暂停，不接新任务。已排队的任务会保留，请稍后再试。
 
 ## 一次尝试失败
@@ -131,8 +156,18 @@ error-blob-missing = 一张已保存的图片不见了或已损坏。
 
 error-delivery-error = 聊天平台没有收下这条消息。
 error-chat-gone = 无法发送到 { $chat }：它已不存在，或不再对 Atelier 开放。
+error-not-permitted =
+    Atelier 不能在 { $chat } 发消息{ $has-missing ->
+        [yes] （缺少权限：{ $missing }）
+       *[no] {""}
+    }。
+error-recipient-blocked = Atelier 不能给这个人发私信。
+error-message-gone = 消息已经不在了，或者不能再编辑。
 error-delivery-delayed = 聊天平台要求稍等，消息会晚一点到。
 error-message-too-large = 消息对这个聊天来说太大（{ $size }，最大 { $limit }）。
+error-flood-wait = 聊天平台要求稍等，消息过一会儿就到。
+error-delivery-unanswered = 聊天平台没有回应，消息会再发一次。
+error-delivery-expired = 一整天都联系不上聊天。
 
 ## 启动
 

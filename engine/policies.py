@@ -1,0 +1,87 @@
+"""A community's policy as people write it: each field with its range, and the words for "not set"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from engine.errors import BadValue, UnknownFlag
+from engine.model import CommunityPolicy, Payer
+from engine.pricing import credits
+from engine.workflows.nearest import nearest
+
+UNSET = frozenset({"none", "off", "-", "default"})
+MGS = 1000  # in a credit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """The numbers that a field takes; credits are written as credits and kept as mgs."""
+
+    low: float
+    high: float
+    whole: bool = True
+    in_credits: bool = False
+
+    @property
+    def words(self) -> str:
+        """The range as people read it."""
+        return f"{self.low:g}–{self.high:g} | none"
+
+
+RANGES: Mapping[str, Range] = {
+    "allowance": Range(low=0, high=1_000_000, in_credits=True),
+    "weight": Range(low=0.1, high=10, whole=False),
+    "max_queued": Range(low=1, high=1000),
+    "max_running": Range(low=1, high=100),
+    "max_queued_together": Range(low=1, high=10_000),
+    "max_running_together": Range(low=1, high=1000),
+    "retention_days": Range(low=1, high=3650),
+}
+NAMES = tuple(field.name for field in fields(CommunityPolicy))
+
+
+def changed_policy(policy: CommunityPolicy, changes: Mapping[str, str]) -> CommunityPolicy:
+    """Give the policy with some fields changed. Raises UnknownFlag, and BadValue with the range."""
+    values: dict[str, Payer | int | float | str | None] = {}
+    for written, value in changes.items():
+        name = written.strip().lower().replace("-", "_")
+        if name not in NAMES:
+            raise UnknownFlag(flag=written[:64], nearest=nearest(name, NAMES))
+        values[name] = _value(name, value.strip())
+    return replace(policy, **values)  # type: ignore[arg-type]  # each was read as its field's type
+
+
+def shown_policy(policy: CommunityPolicy) -> Mapping[str, str]:
+    """Give every field as people write it."""
+    shown = {}
+    for name in NAMES:
+        value = getattr(policy, name)
+        if value is None or value == "":
+            shown[name] = "none"
+        elif name in RANGES and RANGES[name].in_credits:
+            shown[name] = credits(value)
+        else:
+            shown[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return shown
+
+
+def _value(name: str, text: str) -> Payer | int | float | str | None:
+    unset = text.lower() in UNSET
+    if name == "payer":
+        if text.lower() not in set(Payer):
+            expected = " | ".join(Payer)
+            raise BadValue(flag=name, value=text[:64], expected=expected, nearest=nearest(text, list(Payer)))
+        return Payer(text.lower())
+    if name == "template":
+        return "" if unset else text
+    if unset:
+        return 1.0 if name == "weight" else None
+    allowed = RANGES[name]
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not allowed.low <= number <= allowed.high or (allowed.whole and not allowed.in_credits and number % 1):
+        raise BadValue(flag=name, value=text[:64], expected=allowed.words, nearest="")
+    if allowed.in_credits:
+        return round(number * MGS)
+    return int(number) if allowed.whole else number
