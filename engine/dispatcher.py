@@ -6,7 +6,7 @@ The dispatcher owns no truth. Whatever it was doing when the process died is fou
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -15,14 +15,16 @@ from engine.board import Board
 from engine.endpoints.pool import Pool
 from engine.errors import AtelierError, AttemptUnknown, DiskFull, EndpointError, EndpointFull, ExecutionFailed
 from engine.images import picture_size
-from engine.model import Attempt, AttemptStatus, Job, Outcome, OutputFile, Picture, Progress
+from engine.model import Attempt, AttemptStatus, Job, Learnt, Outcome, OutputFile, Picture, Progress
 from engine.pace import Pace, ShareMeter
 from engine.ports import Blobs, Books, Clock, Endpoint
 from engine.pricing import measured
-from engine.retry import should_retry
+from engine.retry import Crowds, decide
 
 log = structlog.get_logger(__name__)
 
+BURST = 16  # the most claims for one endpoint at once: they share a commit
+TEND_EVERY = 15.0  # seconds; well below the lease of an attempt
 IDLE_WAIT = 1.0  # seconds; a claim that no event announced (an endpoint came back) waits at most this long
 DISK_FULL_WAIT = 5.0  # seconds between tries while the disk is full
 RECONCILE_WAIT = 60.0  # seconds that an endpoint may take to come back before its attempts run elsewhere
@@ -58,6 +60,9 @@ class Dispatcher:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._finishing: set[str] = set()
         self._busy: defaultdict[str, int] = defaultdict(int)
+        self._burst: defaultdict[str, int] = defaultdict(lambda: 1)
+        self._loaded: dict[str, str] = {}  # the checkpoint of the newest attempt, by endpoint
+        self._crowds = Crowds()
         self._meters: defaultdict[str, ShareMeter] = defaultdict(lambda: ShareMeter(clock=clock))
 
     @property
@@ -72,10 +77,13 @@ class Dispatcher:
     async def run(self) -> None:
         """Reconcile, then dispatch until cancelled; leaves open attempts open, for the next start to reconcile."""
         try:
+            self._pace.load(await self._patiently(self._books.learnt))
             await self._patiently(self._reconcile)
-            while True:
-                if not await self._patiently(self._claim_round):
-                    await self._wait()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tend(), name="tend")
+                while True:
+                    if not await self._patiently(self._claim_round):
+                        await self._wait()
         finally:
             await self._stop()
 
@@ -106,6 +114,17 @@ class Dispatcher:
                 task.cancel()
         await asyncio.gather(*(task for _, task in tasks), return_exceptions=True)
 
+    async def _tend(self) -> None:
+        """Keep the leases of what runs, end what has waited too long, and take up what other processes left."""
+        while True:
+            await self._clock.sleep(TEND_EVERY)
+            if self._running:
+                await self._patiently(self._books.heartbeat)
+            for job in await self._patiently(self._books.expire):
+                log.info("expired", job=job.id)
+                self._announce(job)
+            await self._patiently(self._reconcile)
+
     async def _reconcile(self) -> None:
         for attempt in await self._books.open_attempts():
             if attempt.id in self._running or (self._only_jobs is not None and attempt.job_id not in self._only_jobs):
@@ -123,22 +142,40 @@ class Dispatcher:
         return any([await self._claim_within(job_id) for job_id in scopes])
 
     async def _claim_within(self, job_id: str | None) -> bool:
-        free = [e for e in self._pool.endpoints if e.ready and self._busy[e.name] < e.slots]
+        free = [e for e in self._pool.endpoints if e.ready and self._room(e) > 0]
         if not free:
             return False
         waiting = await self._books.waiting_needs(job_id=job_id)
         runners = {needs: self._pool.can_run(needs) for needs in waiting}
-        claimed = False
-        for endpoint in free:
-            runnable = [needs for needs, names in runners.items() if endpoint.name in names]
-            if not runnable:
-                continue
-            attempt = await self._books.claim(endpoint.name, runnable, job_id=job_id)
-            if attempt is not None:
-                self._spawn(endpoint, attempt, sent=False)
-                self._board.changed(attempt.job_id)
-                claimed = True
-        return claimed
+        rounds = [self._claim_for(endpoint, runners, job_id) for endpoint in free]
+        return any(await asyncio.gather(*rounds))
+
+    async def _claim_for(self, endpoint: Endpoint, runners: Mapping[str, Sequence[str]], job_id: str | None) -> bool:
+        """Claim for one endpoint: one task, and twice as many each time that all claims found one."""
+        runnable = [needs for needs, names in runners.items() if endpoint.name in names]
+        if not runnable:
+            return False
+        alone = [needs for needs in runnable if len(runners[needs]) == 1]
+        wanted = min(self._room(endpoint), self._burst[endpoint.name])
+        loaded = self._loaded.get(endpoint.name, "")
+        claims = [
+            self._books.claim(endpoint.name, runnable, job_id=job_id, loaded=loaded, only_here=alone)
+            for _ in range(wanted)
+        ]
+        results = await asyncio.gather(*claims, return_exceptions=True)
+        found = [attempt for attempt in results if isinstance(attempt, Attempt)]
+        self._burst[endpoint.name] = min(BURST, 2 * wanted) if len(found) == wanted else 1
+        for attempt in found:
+            self._loaded[endpoint.name] = attempt.model
+            self._spawn(endpoint, attempt, sent=False)
+            self._board.changed(attempt.job_id)
+        for problem in results:
+            if isinstance(problem, BaseException):
+                raise problem
+        return bool(found)
+
+    def _room(self, endpoint: Endpoint) -> int:
+        return self._crowds.limit(endpoint.name, endpoint.slots) - self._busy[endpoint.name]
 
     def _spawn(self, endpoint: Endpoint, attempt: Attempt, *, sent: bool) -> None:
         self._busy[endpoint.name] += 1
@@ -182,7 +219,9 @@ class Dispatcher:
             return
         self._finishing.add(attempt.id)
         seconds = share.of(outcome.seconds)
-        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds))
+        learnt = self._pace.observe(endpoint.name, attempt.kind, attempt.cost, seconds)
+        self._crowds.succeeded(endpoint.name)
+        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds, learnt))
 
     async def _until_ready(self, endpoint: Endpoint) -> None:
         deadline = self._clock.now() + RECONCILE_WAIT
@@ -191,11 +230,12 @@ class Dispatcher:
                 raise AttemptUnknown(endpoint=endpoint.name)
             await self._clock.sleep(0.1)
 
-    async def _settle(self, endpoint: Endpoint, attempt: Attempt, outcome: Outcome, seconds: float) -> None:
+    async def _settle(
+        self, endpoint: Endpoint, attempt: Attempt, outcome: Outcome, seconds: float, learnt: Learnt | None
+    ) -> None:
         pictures = [await self._keep(file) for file in outcome.files]
         share = measured(seconds, endpoint.weight)
-        job = await self._books.settle(attempt.id, pictures, outcome.seconds, share)
-        self._pace.observe(endpoint.name, job.quote // max(1, job.count), seconds)
+        job = await self._books.settle(attempt.id, pictures, outcome.seconds, share, learnt=learnt)
         self._announce(job)
         log.info("settled", job=job.id, endpoint=endpoint.name, seconds=round(outcome.seconds, 3), files=len(pictures))
 
@@ -217,15 +257,17 @@ class Dispatcher:
             told = Progress(prompt_id=attempt.prompt_id, stage="disk-full")
             self._board.progressed(attempt.job_id, attempt.task_id, told)
             await self._clock.sleep(DISK_FULL_WAIT)
-        retry = should_retry(error, attempt.number, self._max_tries)
-        job = await self._books.fail(attempt.id, error, retry=retry)
+        retry = decide(error, attempt.number, self._max_tries)
+        if retry.fewer:
+            self._crowds.too_many(attempt.endpoint, self._busy[attempt.endpoint])
+        job = await self._books.fail(attempt.id, error, retry=retry.again, elsewhere=retry.elsewhere)
         log.warning(
             "attempt_failed",
             job=attempt.job_id,
             endpoint=attempt.endpoint,
             error=error.code,
             detail=error.detail,
-            retry=retry,
+            retry=retry.again,
         )
         self._announce(job)
 

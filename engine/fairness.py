@@ -15,11 +15,23 @@ over a lower tag. V then moves to the lowest tag that still waits, not to the ta
 later stands behind a backlog that a special endpoint has skipped (`advance`). And cancelled work that never ran gives
 its place back (`finish_without`).
 
+What goes first is chosen among the heads of the queue's lines (`choose`), with two bounds:
+
+- Fast goes before relaxed, but while relaxed work waits, fast work earns it a share: each mgs of fast work claimed adds
+  share / (100 - share) mgs to its credit, and when that covers its first task, this task goes. So a relaxed task of
+  cost c that is the first of its lane sees at most c * (100 - share) / share mgs of fast work go before it, and one
+  fast task.
+- An endpoint that has a checkpoint loaded may take work of that checkpoint before its turn, as long as the work that
+  such claims have put ahead comes to no more than `affinity` mgs; work claimed in its turn pays that back, mgs for mgs.
+  So whoever would wait while S mgs are served in strict order waits for at most 2 * S + affinity.
+
 Tags and V are integers in mgs of virtual time: no rounding drift, the same order in every database.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from engine.model import Lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +40,71 @@ class Tag:
 
     start: int  # mgs of virtual time
     finish: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How far the order of tags may be left."""
+
+    relaxed_share: int = 10  # per cent of the work that relaxed tasks get while fast ones wait too; 0 to 90
+    affinity: int = 20_000  # mgs that work for a loaded checkpoint may put ahead of its turn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The first task of a line: of those alike in lane, needs and community."""
+
+    sequence: int  # order of arrival
+    lane: Lane
+    start: int  # mgs of virtual time
+    cost: int  # mgs
+    model: str  # the checkpoint; empty if it needs none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debts:
+    """What the bounds have to remember between claims, in mgs."""
+
+    relaxed_credit: int = 0  # what fast work has earned for relaxed work
+    ahead: int = 0  # work that affinity has put before its turn, not yet paid back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The task to claim, and the debts after that."""
+
+    head: Head
+    debts: Debts
+
+
+def choose(heads: Iterable[Head], *, loaded: str, debts: Debts, bounds: Bounds) -> Choice | None:
+    """Choose among the heads of the lines that an endpoint can run, whose checkpoint `loaded` is; None without any.
+
+    The rules stand in this module's docstring. Every task counts as at least 1 mgs.
+    """
+    fast, relaxed = [], []
+    for head in sorted(heads, key=lambda head: (head.start, head.sequence)):
+        (fast if head.lane is Lane.FAST else relaxed).append(head)
+    if not fast and not relaxed:
+        return None
+    due = bool(relaxed) and debts.relaxed_credit >= max(1, relaxed[0].cost)
+    lane = relaxed if due or not fast else fast
+    chosen = _affine(lane, loaded, debts, bounds) or lane[0]
+    cost = max(1, chosen.cost)
+    ahead = max(0, debts.ahead - cost) if chosen is lane[0] else debts.ahead + cost
+    if lane is relaxed:
+        credit = max(0, debts.relaxed_credit - cost)
+    elif relaxed:
+        credit = debts.relaxed_credit - -cost * bounds.relaxed_share // (100 - bounds.relaxed_share)
+    else:
+        credit = debts.relaxed_credit
+    return Choice(head=chosen, debts=Debts(relaxed_credit=credit, ahead=ahead))
+
+
+def _affine(lane: Sequence[Head], loaded: str, debts: Debts, bounds: Bounds) -> Head | None:
+    """Find the first task of the loaded checkpoint, if it may go before its turn."""
+    found = next((head for head in lane if head.model == loaded), None) if loaded else None
+    return found if found is not None and debts.ahead + max(1, found.cost) <= bounds.affinity else None
 
 
 def tags(*, virtual_time: int, last_finish: int, costs: Sequence[int], weight: float = 1.0) -> tuple[Tag, ...]:

@@ -160,6 +160,8 @@ class Place:
     reply_to: str = ""  # the message that asked
     locale: str = "en"  # the language of the person who asked
     owner: str = ""  # the display name of the person who asked
+    owner_id: str = ""  # their id on the platform: who is pinged, and whose direct messages a result may go to
+    kind: str = ""  # what kind of chat it is, in the words of the platform's limits; empty: any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +199,7 @@ class BoundTask:
     inputs: tuple[GraphInput, ...] = ()
     needs: str  # canonical JSON of node classes and model choices; see engine.workflows.lint.Needs
     cost: int  # mgs
+    kind: str = ""  # template, model and size class: work whose true cost is learnt together; see engine.pace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,6 +302,9 @@ class Attempt:
     graph: Graph
     inputs: tuple[GraphInput, ...]
     created_at: float
+    cost: int = 0  # mgs, its task's quote
+    kind: str = ""  # see BoundTask
+    model: str = ""  # the checkpoint; empty if it needs none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,6 +313,15 @@ class Outcome:
 
     files: tuple[OutputFile, ...]
     seconds: float  # from the start of execution to its end, as measured by the endpoint where it says so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What an endpoint has shown of a kind of work."""
+
+    endpoint: str
+    kind: str
+    mgs_per_second: float  # quoted mgs done in a second of its time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,6 +347,11 @@ class Delivery:
     message_id: str  # empty until the first message is posted
     tries: int
     due_at: float  # not before
+    posted_at: float | None = None  # when the message was posted
+    fallback: Place | None = None  # where it goes if `place` does not take it; None: to the person, where possible
+    detour: str = ""  # the code of the error that sent it to `place`; empty where that was asked for
+    repairs: int = 0  # how often it was made due again after its end
+    nonce: str = ""  # of its next post; another one once a message was given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,12 +373,40 @@ class JobView:
     position: int = 0  # 1 is next; 0 when nothing of it waits
     queue_length: int = 0
     ahead: int = 0  # mgs of tasks that come before its first waiting one, the running ones included
+    work_ahead: Mapping[str, int] = field(default_factory=dict)  # mgs before it that wait, by kind of work
+    work_running: Mapping[str, int] = field(default_factory=dict)  # mgs that run now, by kind of work
+    kind: str = ""  # its own kind of work; see BoundTask
     eta: float | None = None  # seconds until its last picture
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """All results, in the order of tasks."""
         return tuple(picture for task in self.tasks for picture in task.pictures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """Somebody has paused the queue."""
+
+    by: str  # "platform:id"
+    reason: str  # in their words; may be empty
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What a job waits for."""
+
+    held: bool = False  # somebody holds it
+    paused: bool = False  # the queue is paused
+    pause_reason: str = ""  # in the words of who paused it; may be empty
+    needs: tuple[str, ...] = ()  # of its tasks that wait
+    tasks_of_others: int = 0  # whose turn comes before
+    people: int = 0  # how many others these are of
+    own_jobs: int = 0  # of the same person, whose turn comes before
+    own_running: int = 0  # tasks of the same person that run now
+    running_cap: int | None = None  # how many of these may run at once
+    endpoint_away: bool = False  # no endpoint that is ready can run it
 
 
 @dataclass(frozen=True, kw_only=True)

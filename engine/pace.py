@@ -1,32 +1,84 @@
-"""How fast endpoints really are: the quotes' milli-GPU-seconds that each gets done in a second, learnt as work ends."""
+"""How fast endpoints really are: the quotes' milli-GPU-seconds that each gets done in a second, learnt as work ends.
 
-from collections.abc import Iterable, Iterator
+It is learnt by kind of work: template, model and size class (`kind_of`). What is learnt is kept in the books, written
+in the transaction that settles the work, and read again at the next start.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import log2
 
+from engine.model import Learnt
 from engine.ports import Clock
 
-LEARNING_RATE = 0.2  # weight of the newest measurement in the moving average
+LEARNING_RATE = 0.25  # weight of the newest measurement in the moving average, once there are a few
+
+
+def kind_of(template: str, model: str, width: int, height: int) -> str:
+    """Name a kind of work; sizes are alike within a factor of about the square root of two in pixels."""
+    size = round(2 * log2(max(1, width * height)))
+    return f"{template}/{model}/{size}"
 
 
 class Pace:
-    """Throughput by endpoint, for ETAs; starts from the configured weight (1.0: 1000 mgs a second)."""
+    """Throughput by endpoint and kind of work, for ETAs.
+
+    What is not known of a kind is guessed from the endpoint's other work, and at first from its configured weight
+    (1.0: 1000 mgs a second).
+    """
 
     def __init__(self) -> None:
-        self._rates: dict[str, float] = {}
+        self._kinds: dict[tuple[str, str], _Average] = {}
+        self._endpoints: defaultdict[str, _Average] = defaultdict(_Average)
 
-    def observe(self, endpoint: str, cost: int, share: float) -> None:
-        """Learn that work quoted at `cost` mgs took `share` seconds of the endpoint."""
+    def load(self, learnt: Iterable[Learnt]) -> None:
+        """Take up what earlier processes have learnt."""
+        for one in learnt:
+            if one.mgs_per_second > 0:
+                self._kinds[one.endpoint, one.kind] = _Average(value=1 / one.mgs_per_second, count=_WARM)
+                self._endpoints[one.endpoint].add(1 / one.mgs_per_second)
+
+    def observe(self, endpoint: str, kind: str, cost: int, share: float) -> Learnt | None:
+        """Learn that work quoted at `cost` mgs took `share` seconds of the endpoint; gives what is known now."""
         if cost <= 0 or share <= 0:
-            return
-        measured = cost / share
-        known = self._rates.get(endpoint)
-        self._rates[endpoint] = measured if known is None else known + LEARNING_RATE * (measured - known)
+            return None
+        average = self._kinds.setdefault((endpoint, kind), _Average())
+        average.add(share / cost)
+        self._endpoints[endpoint].add(share / cost)
+        return Learnt(endpoint=endpoint, kind=kind, mgs_per_second=1 / average.value)
 
-    def seconds(self, cost: int, endpoints: Iterable[tuple[str, float]]) -> float | None:
-        """Say how long `cost` mgs take on these endpoints (name, weight) together; None without any."""
-        rate = sum(self._rates.get(name, 1000 * weight) for name, weight in endpoints)
-        return cost / rate if rate > 0 else None
+    def seconds(self, work: Mapping[str, int], endpoints: Iterable[tuple[str, float]]) -> float | None:
+        """Say how long work (mgs by kind) takes on these endpoints (name, weight) together; None without any."""
+        able = tuple(endpoints)
+        total = 0.0
+        for kind, cost in work.items():
+            rate = sum(self._rate(name, weight, kind) for name, weight in able)
+            if rate <= 0:
+                return None
+            total += cost / rate
+        return total if able else None
+
+    def _rate(self, endpoint: str, weight: float, kind: str) -> float:
+        known = self._kinds.get((endpoint, kind)) or self._endpoints.get(endpoint)
+        return 1000 * weight if known is None or known.value <= 0 else 1 / known.value
+
+
+_WARM = 4  # measurements after which the newest counts for LEARNING_RATE
+
+
+@dataclass(kw_only=True)
+class _Average:
+    """A moving average of seconds per mgs; the plain mean of the first few."""
+
+    value: float = 0.0
+    count: int = 0
+
+    def add(self, seconds_per_mgs: float) -> None:
+        """Take a measurement in."""
+        self.count += 1
+        self.value += max(LEARNING_RATE, 1 / self.count) * (seconds_per_mgs - self.value)
 
 
 @dataclass(kw_only=True)

@@ -1,20 +1,75 @@
-"""Whether a failed attempt is worth another: a pure policy; the queue does the waiting."""
+"""Whether a failed attempt is worth another, and where: a pure policy; the queue does the waiting."""
 
-from engine.errors import AtelierError, AttemptUnknown, EndpointBusy, EndpointFull, EndpointLost
+from collections import defaultdict
+from dataclasses import dataclass
+
+from engine.errors import (
+    AtelierError,
+    AttemptTimeout,
+    AttemptUnknown,
+    EndpointBusy,
+    EndpointFull,
+    EndpointLost,
+    OutOfMemory,
+    OutputMissing,
+)
 
 _NO_FAULT_OF_THE_TASK = (EndpointLost, EndpointBusy, EndpointFull, AttemptUnknown)
+_OTHERS_MAY_DO_BETTER = (EndpointLost, EndpointFull, OutOfMemory, AttemptTimeout, OutputMissing)
 NO_FAULT_FACTOR = 4
+CALM = 8  # attempts that must succeed before an endpoint that ran out of memory is given one more at once
 
 
-def should_retry(error: AtelierError, tries: int, max_tries: int) -> bool:
-    """Say whether the task waits again after its attempt number `tries` (1 is the first) ended with `error`.
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """What to do after an attempt failed."""
+
+    again: bool  # the task waits for another try
+    elsewhere: bool = False  # on another endpoint, if one can run it
+    fewer: bool = False  # the endpoint gets fewer attempts at once
+
+
+def decide(error: AtelierError, tries: int, max_tries: int) -> Retry:
+    """Say what follows when attempt number `tries` (1 is the first) of a task has ended with `error`.
 
     Errors that another try cannot mend (a graph that is refused, a node that raises) are final at once. An endpoint
     that went away is no fault of the task, so it may be tried `NO_FAULT_FACTOR` times as often: a crash loop ends, an
-    evening of restarts does not cost anybody a picture.
+    evening of restarts does not cost anybody a picture. Memory that ran out may do on a larger GPU, or on the same one
+    with fewer beside it.
     """
-    if not error.retryable:
-        return False
-    if isinstance(error, _NO_FAULT_OF_THE_TASK):
-        return tries < max_tries * NO_FAULT_FACTOR
-    return tries < max_tries
+    limit = max_tries * (NO_FAULT_FACTOR if isinstance(error, _NO_FAULT_OF_THE_TASK) else 1)
+    again = error.retryable and tries < limit
+    return Retry(
+        again=again,
+        elsewhere=again and isinstance(error, _OTHERS_MAY_DO_BETTER),
+        fewer=isinstance(error, OutOfMemory),
+    )
+
+
+class Crowds:
+    """How many attempts each endpoint is given at once: all that it takes, fewer after it ran out of memory.
+
+    Halved with each such failure, down to one; one more after `CALM` attempts in a row that succeeded.
+    """
+
+    def __init__(self) -> None:
+        self._limits: dict[str, int] = {}
+        self._calm: defaultdict[str, int] = defaultdict(int)
+
+    def limit(self, endpoint: str, slots: int) -> int:
+        """Give the most attempts at once for an endpoint that takes `slots`."""
+        return min(slots, self._limits.get(endpoint, slots))
+
+    def too_many(self, endpoint: str, running: int) -> None:
+        """Note that the endpoint ran out of memory while it ran this many."""
+        self._limits[endpoint] = max(1, running // 2)
+        self._calm[endpoint] = 0
+
+    def succeeded(self, endpoint: str) -> None:
+        """Note that an attempt succeeded there."""
+        if endpoint not in self._limits:
+            return
+        self._calm[endpoint] += 1
+        if self._calm[endpoint] >= CALM:
+            self._calm[endpoint] = 0
+            self._limits[endpoint] += 1

@@ -1,7 +1,8 @@
 """All that a bot may ask. Every call takes the Actor; what an actor may do is decided here, never in an adapter."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,7 +10,7 @@ import structlog
 
 from engine.board import Board, steps
 from engine.endpoints.pool import ModelCard, Pool
-from engine.errors import AccessDenied, Forbidden, NothingCanRun, UnknownJob
+from engine.errors import AccessDenied, Forbidden, JobStarted, NothingCanRun, UnknownJob
 from engine.ids import SEED_LIMIT, new_seed
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
 from engine.model import (
@@ -20,16 +21,20 @@ from engine.model import (
     GraphInput,
     Identity,
     Job,
+    JobStatus,
     JobView,
+    Lane,
     NewJob,
+    Place,
     Power,
     Quote,
     Request,
     TaskStatus,
 )
-from engine.pace import Pace
-from engine.ports import Blobs, Books, Clock
+from engine.pace import Pace, kind_of
+from engine.ports import Blobs, Books, Clock, Deliveries
 from engine.pricing import class_of, price
+from engine.steering import Steering
 from engine.workflows.binding import bind
 from engine.workflows.library import Library
 from engine.workflows.lint import needs_of
@@ -64,6 +69,7 @@ class Studio:
         self,
         *,
         books: Books,
+        deliveries: Deliveries,
         blobs: Blobs,
         library: Library,
         pool: Pool,
@@ -75,6 +81,7 @@ class Studio:
         image_limits: ImageLimits,
     ) -> None:
         self._books = books
+        self._deliveries = deliveries
         self._blobs = blobs
         self._library = library
         self._pool = pool
@@ -84,6 +91,7 @@ class Studio:
         self._dispatch = dispatch
         self._access = access
         self._image_limits = image_limits
+        self.steering = Steering(books=books, pool=pool, board=board)
 
     # Who asks
 
@@ -137,8 +145,11 @@ class Studio:
         tasks = [task for request in requests for task in self._bind(request)]
         self._require_endpoint(tasks)
         cost = sum(task.cost for task in tasks)
-        eta = self._seconds(await self._books.backlog() + cost)
-        return Quote(cost=cost, jobs=len(requests), tasks=len(tasks), eta=eta)
+        lane = requests[0].lane if requests else Lane.FAST
+        work = Counter(await self._books.work_before(actor.person.id, lane))
+        for task in tasks:
+            work[task.kind] += task.cost
+        return Quote(cost=cost, jobs=len(requests), tasks=len(tasks), eta=self._seconds(work))
 
     async def submit(self, actor: Actor, request: Request) -> Job:
         """Accept a request: its credits are held and its tasks queued when this returns.
@@ -149,20 +160,44 @@ class Studio:
         request = with_seed(request, self._library.get(request.template))
         tasks = self._bind(request)
         self._require_endpoint(tasks)
-        job = await self._books.accept(
-            NewJob(
-                request=request,
-                person_id=actor.person.id,
-                community_id=actor.community.id if actor.community else None,
-                template_hash=self._library.get(request.template).hash,
-                model=str(request.options.get("model", "")),
-                tasks=tasks,
-            ),
-        )
+        community_id = actor.community.id if actor.community else None
+        job = await self._books.accept(self._new_job(request, tasks, actor.person.id, community_id))
         log.info("accepted", job=job.id, template=job.template, tasks=job.count, quote=job.quote)
         self._board.changed(job.id)
         self._dispatch.wake()
         return job
+
+    async def edit(self, actor: Actor, job_id: str, request: Request) -> Job:
+        """Make the actor's own job, which has not started, another one, in its place in the queue.
+
+        It keeps its lane, its chat and its message. Raises UserError, Forbidden, JobStarted or InsufficientCredits.
+        """
+        view = await self.show(actor, job_id)
+        job = view.job
+        if job.person_id != actor.person.id:
+            raise Forbidden(action="edit")
+        request = replace(request, request_key=job.request_key, lane=job.lane, place=job.place)
+        request = with_seed(request, self._library.get(request.template))
+        tasks = self._bind(request)
+        self._require_endpoint(tasks)
+        after = await self._books.amend(job_id, self._new_job(request, tasks, job.person_id, job.community_id))
+        if after.status not in (JobStatus.QUEUED, JobStatus.HELD):
+            raise JobStarted(value=job_id)
+        self._board.changed(job_id)
+        self._dispatch.wake()
+        return after
+
+    def _new_job(
+        self, request: Request, tasks: tuple[BoundTask, ...], person_id: str, community_id: str | None
+    ) -> NewJob:
+        return NewJob(
+            request=request,
+            person_id=person_id,
+            community_id=community_id,
+            template_hash=self._library.get(request.template).hash,
+            model=str(request.options.get("model", "")),
+            tasks=tasks,
+        )
 
     def _bind(self, request: Request) -> tuple[BoundTask, ...]:
         template = self._library.get(request.template)
@@ -172,7 +207,7 @@ class Studio:
             if name in template.slots and template.slots[name].type in ("image", "mask")
         }
         first = int(request.options.get("seed", 0))
-        cost = task_price(request, template)
+        cost, kind = task_price(request, template), task_kind(request, template)
         tasks = []
         for index in range(request.count):
             seed = (first + index) % SEED_LIMIT
@@ -185,6 +220,7 @@ class Studio:
                     inputs=bound.inputs,
                     needs=needs_of(bound.graph),
                     cost=cost,
+                    kind=kind,
                 ),
             )
         return tuple(tasks)
@@ -218,6 +254,18 @@ class Studio:
             raise UnknownJob(value=job_id)
         return self.with_eta(view)
 
+    async def show_again(self, actor: Actor, view: JobView, place: Place) -> bool:
+        """Have a result that the actor was shown brought to `place` if it is nowhere any more; True if that is tried.
+
+        Its own message is mended where there is one. A private result goes only to a conversation with its owner.
+        """
+        if view.job.private and (actor.community is not None or view.job.person_id != actor.person.id):
+            return False
+        again = view.job.status.ended and await self._deliveries.again(view.job.id, place)
+        if again:
+            self._board.changed(view.job.id)
+        return again
+
     async def jobs(self, actor: Actor, *, active: bool = False, limit: int = 20) -> tuple[JobView, ...]:
         """The actor's own jobs, newest first."""
         views = await self._books.jobs(person_id=actor.person.id, active=active, limit=limit)
@@ -238,12 +286,15 @@ class Studio:
         if done and view.job.started_at is not None:
             elapsed = max(0.0, self._clock.now() - view.job.started_at)
             return replace(view, eta=elapsed * (total - done) / done)
-        state = TaskStatus.QUEUED if view.position else TaskStatus.RUNNING  # what runs is in `ahead` of what waits
-        left = sum(task.cost for task in view.tasks if task.status is state)
-        return replace(view, eta=self._seconds(view.ahead + left))
+        work = Counter({kind: cost // 2 for kind, cost in view.work_running.items()})  # half done, on the average
+        if view.position:
+            work.update(view.work_ahead)
+        left = (TaskStatus.QUEUED,) if view.position else (TaskStatus.QUEUED, TaskStatus.RUNNING)
+        work[view.kind] += sum(task.cost for task in view.tasks if task.status in left)
+        return replace(view, eta=self._seconds(work))
 
-    def _seconds(self, cost: int) -> float | None:
-        return self._pace.seconds(cost, [(e.name, e.weight) for e in self._pool.endpoints if e.ready])
+    def _seconds(self, work: Mapping[str, int]) -> float | None:
+        return self._pace.seconds(work, [(e.name, e.weight) for e in self._pool.endpoints if e.ready])
 
     # What there is
 
@@ -277,14 +328,17 @@ def with_seed(request: Request, template: Template) -> Request:
     return replace(request, options={**request.options, "seed": new_seed()})
 
 
+def task_kind(request: Request, template: Template) -> str:
+    """Name the kind of work that a request's tasks are; see `engine.pace`."""
+    value = _values(request, template)
+    model = str(request.options.get("model", ""))
+    return kind_of(template.name, model, int(value("width", 512)), int(value("height", 512)))
+
+
 def task_price(request: Request, template: Template) -> int:
     """Price one task of a request in mgs, from its size, steps, strength and model where the template has them."""
 
-    def value(name: str, otherwise: float) -> float:
-        slot = template.slots.get(name)
-        default = slot.default if slot is not None and slot.default is not None else otherwise
-        return float(request.options.get(name, default))
-
+    value = _values(request, template)
     return price(
         width=int(value("width", 512)),
         height=int(value("height", 512)),
@@ -292,3 +346,14 @@ def task_price(request: Request, template: Template) -> int:
         strength=value("strength", 1.0),
         model_class=class_of(str(request.options.get("model", ""))),
     )
+
+
+def _values(request: Request, template: Template) -> Callable[[str, float], float]:
+    """Give a function that reads a number of a request: what it says, the template's default, or another."""
+
+    def value(name: str, otherwise: float) -> float:
+        slot = template.slots.get(name)
+        default = slot.default if slot is not None and slot.default is not None else otherwise
+        return float(request.options.get(name, default))
+
+    return value

@@ -1,24 +1,26 @@
 """The lives of jobs, tasks, attempts and deliveries: which moves are allowed, and the one function that makes them."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import inspect, update
+from sqlalchemy import Connection, Update, bindparam, insert, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, TaskStatus
-from storage.tables import AttemptRow, DeliveryRow, JobRow, TaskRow, TransitionRow
+from storage.tables import AttemptRow, DeliveryRow, JobRow, TaskRow, TransitionRow, table_of
 
 Living = JobRow | TaskRow | AttemptRow | DeliveryRow
 Status = JobStatus | TaskStatus | AttemptStatus | DeliveryStatus
-Column = str | int | float | None
+Column = str | int | float | bool | None
 
 # For each status the statuses that may lead to it; what is not listed cannot happen.
 ORIGINS: Mapping[type[Living], Mapping[Status, frozenset[Status]]] = MappingProxyType(
     {
         JobRow: {
             JobStatus.QUEUED: frozenset({JobStatus.HELD}),
+            JobStatus.HELD: frozenset({JobStatus.QUEUED}),
             JobStatus.RUNNING: frozenset({JobStatus.QUEUED}),
             JobStatus.DELIVERING: frozenset({JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING}),
             JobStatus.DONE: frozenset({JobStatus.DELIVERING}),
@@ -42,7 +44,15 @@ ORIGINS: Mapping[type[Living], Mapping[Status, frozenset[Status]]] = MappingProx
             AttemptStatus.CANCELLED: frozenset({AttemptStatus.CLAIMED, AttemptStatus.SENT}),
         },
         DeliveryRow: {
-            DeliveryStatus.DUE: frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENDING}),
+            # From an end: shown again to whoever asks.
+            DeliveryStatus.DUE: frozenset(
+                {
+                    DeliveryStatus.WAITING,
+                    DeliveryStatus.SENDING,
+                    DeliveryStatus.DELIVERED,
+                    DeliveryStatus.UNDELIVERABLE,
+                }
+            ),
             # From SENDING: a process that died while sending; `deliveries.take` sees to it that a living one keeps it.
             DeliveryStatus.SENDING: frozenset({DeliveryStatus.DUE, DeliveryStatus.SENDING}),
             DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.SENDING}),
@@ -55,41 +65,67 @@ LIFE_NAMES: Mapping[type[Living], str] = MappingProxyType(
 )
 
 
-def transition(session: Session, row: Living, to: Status, reason: str, *, at: float, **columns: Column) -> bool:
-    """Move a row to a status, set the other `columns` with it and record the step; False if the move is not allowed.
+_RECORD = insert(table_of(TransitionRow)).inline()
 
-    A job keeps the reason too; on the other rows it stands in the record only.
-    The database compares the status it holds now, not the one that `row` was read with: of two that race one wins, and
-    the loser changes nothing.
-    """
-    table = inspect(type(row)).local_table
-    origin = row.status
-    if isinstance(row, JobRow):
-        columns["reason"] = reason
-    move = (
-        update(table)
-        .where(table.c.id == row.id, table.c.status == origin, table.c.status.in_(ORIGINS[type(row)].get(to, ())))
-        .values(status=to, **columns)
-    )
-    if session.connection().execute(move).rowcount != 1:
+
+class Steps:
+    """The steps that one verb makes: each is made by a guarded statement at once, all are recorded by `write`."""
+
+    def __init__(self, connection: Connection, *, at: float) -> None:
+        self._connection = connection
+        self._at = at
+        self._records: list[dict[str, str | float]] = []
+
+    def move(
+        self, kind: type[Living], row_id: str, job_id: str, origin: str, to: Status, reason: str, **columns: Column
+    ) -> bool:
+        """Move a row to a status and set the other `columns` with it; False if the move is not allowed.
+
+        A job keeps the reason too; on the other rows it stands in the record only.
+        The database compares the status it holds now, not the `origin` that the caller has read: of two that race one
+        wins, and the loser changes nothing.
+        """
+        if origin not in ORIGINS[kind].get(to, ()):
+            return False
+        if kind is JobRow:
+            columns["reason"] = reason
+        moved = {"b_id": row_id, "b_origin": origin, "v_status": to, **{f"v_{k}": v for k, v in columns.items()}}
+        if self._connection.execute(_guarded(kind, ("status", *columns)), moved).rowcount != 1:
+            return False
+        self.record(kind, row_id, job_id, origin, to, reason)
+        return True
+
+    def record(self, kind: type[Living], row_id: str, job_id: str, origin: str, to: str, reason: str) -> None:
+        """Note a step that another guarded statement has made: the claim's."""
+        step = {"job_id": job_id, "life": LIFE_NAMES[kind], "row_id": row_id, "origin": origin, "status": to}
+        self._records.append({**step, "reason": reason, "at": self._at})
+
+    def write(self) -> None:
+        """Write the records; the last that a verb does."""
+        if self._records:
+            self._connection.execute(_RECORD, self._records)
+
+
+def transition(session: Session, row: Living, to: Status, reason: str, *, at: float, **columns: Column) -> bool:
+    """Move a row that the session has loaded, and record the step; `Steps.move` says how."""
+    steps = Steps(session.connection(), at=at)
+    job_id = row.id if isinstance(row, JobRow) else row.job_id
+    if not steps.move(type(row), row.id, job_id, row.status, to, reason, **columns):
         session.refresh(row)
         return False
+    if isinstance(row, JobRow):
+        columns["reason"] = reason
     for name, value in {"status": to.value, **columns}.items():
         set_committed_value(row, name, value)
-    remember(session, row, origin, reason, at=at)
+    steps.write()
     return True
 
 
-def remember(session: Session, row: Living, origin: str, reason: str, *, at: float) -> None:
-    """Record a step that has just been made: `row` holds the new status."""
-    session.add(
-        TransitionRow(
-            job_id=row.id if isinstance(row, JobRow) else row.job_id,
-            life=LIFE_NAMES[type(row)],
-            row_id=row.id,
-            origin=origin,
-            status=row.status,
-            reason=reason,
-            at=at,
-        )
+@cache
+def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Update:
+    table = table_of(kind)
+    return (
+        update(table)
+        .where(table.c.id == bindparam("b_id"), table.c.status == bindparam("b_origin"))
+        .values({name: bindparam(f"v_{name}") for name in columns})
     )

@@ -34,10 +34,12 @@ def prove(session: Session) -> list[str]:
 def _job_money(job: JobRow, entries: list[LedgerEntryRow]) -> list[str]:
     """Check: one hold of the quote, ended exactly when the job is settled, and a refund of no more than the charge."""
     problems = []
-    kinds = Counter(str(entry.kind) for entry in entries)
-    amounts = {str(entry.kind): entry for entry in entries}
+    requotes = sum(entry.amount for entry in entries if entry.key.startswith("requote:"))
+    once = [entry for entry in entries if not entry.key.startswith("requote:")]
+    kinds = Counter(str(entry.kind) for entry in once)
+    amounts = {str(entry.kind): entry for entry in once}
     ends = kinds[EntryKind.CHARGE] + kinds[EntryKind.RELEASE]
-    if kinds[EntryKind.HOLD] != 1 or amounts[EntryKind.HOLD].amount != -job.quote:
+    if kinds[EntryKind.HOLD] != 1 or amounts[EntryKind.HOLD].amount + requotes != -job.quote:
         problems.append(f"job {job.id}: not exactly one hold of its quote")
     if ends != (0 if job.status in ledger.OPEN_HOLD else 1):
         problems.append(f"job {job.id} is {job.status}, and its hold was ended {ends} times")
@@ -65,6 +67,8 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
     if job.quote != sum(task.cost for task in tasks):
         problems.append(f"job {job.id}: the quote is not the sum of its tasks")
     for task in tasks:
+        if task.ready != (task.status == TaskStatus.QUEUED and job.status != JobStatus.HELD):
+            problems.append(f"task {task.id} is {task.status} in a job that is {job.status}, and ready is {task.ready}")
         attempts = session.scalars(select(AttemptRow).where(col(AttemptRow.task_id) == task.id)).all()
         running = sum(attempt.status in _OPEN_ATTEMPT for attempt in attempts)
         if running != (task.status == TaskStatus.RUNNING):
@@ -78,7 +82,8 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
     status = deliveries[0].status
     if (status == DeliveryStatus.WAITING) != (job.status in ledger.OPEN_HOLD):
         problems.append(f"job {job.id} is {job.status}, its delivery {status}")
-    if (status in _ENDED_DELIVERY) != JobStatus(job.status).ended:
+    shown_again = deliveries[0].repairs > 0 and JobStatus(job.status).ended  # and under way for another time
+    if (status in _ENDED_DELIVERY) != JobStatus(job.status).ended and not shown_again:
         problems.append(f"job {job.id} is {job.status}, its delivery {status}")
     if status == DeliveryStatus.UNDELIVERABLE and job.charged:
         problems.append(f"job {job.id} was not delivered, and was not refunded")

@@ -1,220 +1,316 @@
-"""The queue: a job comes in, its tasks are claimed in fair order."""
+"""The queue: tasks are claimed in fair order. Jobs come in by `storage.intake`."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlmodel import Session, col
+from sqlalchemy import Connection, Row, Select, bindparam, case, exists, func, insert, literal, or_, select, update
+from sqlmodel import Session
 
-from engine.errors import QueueFull
-from engine.fairness import advance, finish_without, tags
+from engine.fairness import Debts, Head, choose, finish_without
 from engine.ids import new_id
-from engine.model import Attempt, AttemptStatus, DeliveryStatus, Job, JobStatus, NewJob, TaskStatus
+from engine.model import Attempt, AttemptStatus, GraphInput, JobStatus, Lane, TaskStatus
 from storage import ledger
-from storage.lives import remember, transition
-from storage.policy import Policy
+from storage.lives import Steps
+from storage.policy import Policy, policy_from
 from storage.tables import (
     AttemptRow,
     CommunityRow,
-    DeliveryRow,
     FlowRow,
-    JobInputRow,
     JobRow,
     LaneRow,
-    PersonRow,
+    PauseRow,
     TaskRow,
+    table_of,
 )
-from storage.views import attempt_of, job_of
 
+_JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
+_ATTEMPT, _PAUSE, _COMMUNITY = table_of(AttemptRow), table_of(PauseRow), table_of(CommunityRow)
 _UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 
 
-def accept(session: Session, new: NewJob, policy: Policy, now: float) -> Job:
-    """Hold the quote and insert job, tasks and delivery; see `Books.accept`."""
-    if not new.tasks:
-        raise ValueError("a job without tasks would never end")
-    known = session.scalars(select(JobRow).where(col(JobRow.request_key) == new.request.request_key)).first()
-    if known is not None:
-        return job_of(known)
-    person = session.get_one(PersonRow, new.person_id)
-    _check_room(session, person, policy)
-    job = _job_row(new, person, now)
-    session.add(job)
-    session.flush()
-    ledger.hold(session, job, policy, now)
-    _add_tasks(session, job, new)
-    blobs = {given.blob for task in new.tasks for given in task.inputs}
-    session.add_all(JobInputRow(job_id=job.id, blob=blob) for blob in sorted(blobs))
-    session.add(
-        DeliveryRow(
-            id=new_id(), job_id=job.id, platform=new.request.place.platform, status=DeliveryStatus.WAITING, due_at=now
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What somebody wants to claim."""
+
+    endpoint: str
+    needs: Collection[str]  # what the endpoint can run
+    only_here: Collection[str] = ()  # of these, what no other endpoint can run now
+    loaded: str = ""  # the checkpoint that the endpoint has loaded
+    job_id: str | None = None  # only tasks of this job
+    owner: str = ""  # the process that asks
+    lease_until: float = 0.0
+
+
+def _heads() -> Select[Any]:
+    """The first task of each line that waits: one index search a line, and one for each task that is passed over.
+
+    Passed over are tasks of people at their running cap, and tasks that keep away from the endpoint. The walk from
+    line to line is a loose index scan; source: https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+    first = select(func.min(_TASK.c.line).label("line")).where(_TASK.c.ready)
+    walk = first.cte("walk", recursive=True)
+    after = select(func.min(_TASK.c.line)).where(_TASK.c.ready, _TASK.c.line > walk.c.line).scalar_subquery()
+    walk = walk.union_all(select(after).where(walk.c.line.is_not(None)))
+    waiting = _TASK.alias("waiting")
+    head = (
+        _eligible(select(waiting.c.sequence), waiting)
+        .where(waiting.c.ready, waiting.c.line == walk.c.line)
+        .order_by(waiting.c.start_tag, waiting.c.sequence)
+        .limit(1)
+        .correlate(walk)
+        .scalar_subquery()
+    )
+    return select(*_HEAD).select_from(walk.join(_TASK, _TASK.c.sequence == head))
+
+
+def _eligible(chosen: Select[Any], task: Any) -> Select[Any]:
+    return chosen.where(
+        task.c.person_id.not_in(bindparam("capped", expanding=True)),
+        (task.c.person_id + " " + task.c.community_id).not_in(bindparam("capped_here", expanding=True)),
+        or_(task.c.avoid != bindparam("endpoint"), task.c.needs.in_(bindparam("only_here", expanding=True))),
+    )
+
+
+_HEAD = (
+    _TASK.c.sequence,
+    _TASK.c.lane,
+    _TASK.c.start_tag,
+    _TASK.c.cost,
+    _TASK.c.model,
+    _TASK.c.needs,
+    _TASK.c.community_id,
+)
+_HEADS = _heads()
+_HEADS_OF_JOB = _eligible(select(*_HEAD), _TASK).where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
+_NEEDS = select(_HEADS.subquery().c.needs).distinct()
+_NEEDS_OF_JOB = select(_TASK.c.needs).distinct().where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
+_LANES = select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
+_ADD_LANES = insert(_LANE).inline()
+_RUNNING = (
+    select(_TASK.c.person_id, _TASK.c.community_id, func.count().label("tasks"))
+    .where(_TASK.c.status == TaskStatus.RUNNING)
+    .group_by(_TASK.c.person_id, _TASK.c.community_id)
+)
+_POLICIES = select(_COMMUNITY.c.id, _COMMUNITY.c.policy).where(_COMMUNITY.c.id.in_(bindparam("ids", expanding=True)))
+_TAKE = (
+    update(_TASK)
+    .where(_TASK.c.sequence == bindparam("b_sequence"), _TASK.c.ready)
+    .values(status=TaskStatus.RUNNING, ready=False, endpoint=bindparam("v_endpoint"), tries=_TASK.c.tries + 1, avoid="")
+    .returning(
+        _TASK.c.id,
+        _TASK.c.job_id,
+        _TASK.c.person_id,
+        _TASK.c.lane,
+        _TASK.c.start_tag,
+        _TASK.c.finish_tag,
+        _TASK.c.cost,
+        _TASK.c.kind,
+        _TASK.c.model,
+        _TASK.c.graph,
+        _TASK.c.inputs,
+    )
+)
+_NUMBER = (
+    select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
+    .where(_ATTEMPT.c.task_id == bindparam("b_task"))
+    .scalar_subquery()
+)
+_ADD_ATTEMPT = insert(_ATTEMPT).values(number=_NUMBER).returning(_ATTEMPT.c.number)
+_MOVE_LANE = (
+    update(_LANE)
+    .where(_LANE.c.lane == bindparam("b_lane"))
+    .values(virtual_time=bindparam("v_virtual_time"), relaxed_credit=bindparam("v_credit"), ahead=bindparam("v_ahead"))
+)
+_MOVE_FLOW = (
+    update(_FLOW)
+    .where(_FLOW.c.person_id == bindparam("b_person_id"), _FLOW.c.lane == bindparam("b_lane"))
+    .values(
+        served_finish=case(
+            (_FLOW.c.served_finish < bindparam("v_finish"), bindparam("v_finish")), else_=_FLOW.c.served_finish
         )
     )
-    return job_of(job)
+)
 
 
-def claim(session: Session, endpoint: str, needs: Sequence[str], job_id: str | None, now: float) -> Attempt | None:
-    """Mark the waiting task with the lowest tag as running and store its attempt; see `Books.claim`."""
-    task = _take_first(session, endpoint, needs, job_id)
-    if task is None:
+def claim(session: Session, wanted: Claim, policy: Policy, now: float) -> Attempt | None:
+    """Mark the task whose turn it is as running and store its attempt; see `Books.claim`.
+
+    Claimers take turns by the lanes' rows; the task itself is marked by a guarded statement, so that one that was
+    cancelled or held meanwhile is not taken.
+    """
+    connection = session.connection()
+    lanes = _lanes(connection)
+    if lanes is None:
         return None
-    remember(session, task, TaskStatus.QUEUED, f"claimed for {endpoint}", at=now)
-    job = session.scalars(select(JobRow).where(col(JobRow.id) == task.job_id).with_for_update()).one()
-    transition(session, job, JobStatus.RUNNING, "", at=now, started_at=now)
-    tried = select(func.coalesce(func.max(col(AttemptRow.number)), 0)).where(col(AttemptRow.task_id) == task.id)
-    attempt = AttemptRow(
-        id=new_id(),
-        task_id=task.id,
-        job_id=task.job_id,
-        endpoint=endpoint,
-        prompt_id=str(uuid.uuid4()),
-        status=AttemptStatus.CLAIMED,
-        number=session.scalars(tried).one() + 1,
-        created_at=now,
-    )
-    session.add(attempt)
-    _move_time(session, task, job.person_id)
-    return attempt_of(attempt, task)
+    limits = _limits(connection, policy)
+    asked = {
+        "endpoint": wanted.endpoint,
+        "only_here": list(wanted.only_here),
+        "capped": limits.people,
+        "capped_here": limits.people_here,
+    }
+    found = [row for row in connection.execute(_HEADS, asked) if row.community_id not in limits.communities]
+    mine = found
+    if wanted.job_id is not None:
+        of_job = connection.execute(_HEADS_OF_JOB, {**asked, "job_id": wanted.job_id})
+        mine = [row for row in of_job if row.community_id not in limits.communities]
+    runnable = set(wanted.needs)
+    heads = [_head(row) for row in mine if row.needs in runnable]
+    debts = Debts(relaxed_credit=lanes[Lane.RELAXED].relaxed_credit, ahead=sum(lane.ahead for lane in lanes.values()))
+    while (choice := choose(heads, loaded=wanted.loaded, debts=debts, bounds=policy.bounds)) is not None:
+        take = {"b_sequence": choice.head.sequence, "v_endpoint": wanted.endpoint}
+        task = connection.execute(_TAKE, take).first()
+        if task is not None:
+            _move_time(connection, task, lanes, found, choice.debts)
+            return _attempt(connection, task, wanted, now)
+        heads.remove(choice.head)
+    return None
 
 
 def waiting_needs(session: Session, job_id: str | None) -> tuple[str, ...]:
-    """Give the distinct needs of waiting tasks, sorted."""
-    chosen = select(col(TaskRow.needs)).distinct().where(col(TaskRow.status) == TaskStatus.QUEUED)
+    """Give the distinct needs of tasks that could be claimed, sorted; none while the queue is paused."""
+    connection = session.connection()
+    if connection.execute(select(_PAUSE.c.scope)).first() is not None:
+        return ()
     if job_id is not None:
-        chosen = chosen.where(col(TaskRow.job_id) == job_id)
-    return tuple(sorted(session.scalars(chosen)))
+        return tuple(sorted(connection.execute(_NEEDS_OF_JOB, {"job_id": job_id}).scalars()))
+    anybody = {"endpoint": " ", "only_here": [], "capped": [], "capped_here": []}
+    return tuple(sorted(connection.execute(_NEEDS, anybody).scalars()))
 
 
 def backlog(session: Session) -> int:
     """Give the cost of everything that waits or runs, in mgs."""
-    total = select(func.coalesce(func.sum(col(TaskRow.cost)), 0)).where(col(TaskRow.status).in_(_UNFINISHED))
-    return int(session.scalars(total).one())
+    total = select(func.coalesce(func.sum(_TASK.c.cost), 0)).where(_TASK.c.status.in_(_UNFINISHED))
+    return int(session.connection().execute(total).scalar_one())
 
 
-def give_back_place(session: Session, job: JobRow) -> None:
+def give_back_place(session: Session, person_id: str, lane: str) -> None:
     """Let a person's next task stand where cancelled tasks stood that never ran."""
-    flow = session.get_one(FlowRow, (job.person_id, job.lane), with_for_update=True)
+    connection = session.connection()
+    key = (_FLOW.c.person_id == person_id, _FLOW.c.lane == lane)
+    served = connection.execute(select(_FLOW.c.served_finish).where(*key).with_for_update()).scalar_one()
     still = (
-        select(col(TaskRow.finish_tag))
-        .join(JobRow, col(JobRow.id) == col(TaskRow.job_id))
+        select(_TASK.c.finish_tag)
+        .join(_JOB, _JOB.c.id == _TASK.c.job_id)
         .where(
-            col(JobRow.person_id) == job.person_id,
-            col(JobRow.status).in_(ledger.OPEN_HOLD),
-            col(TaskRow.lane) == job.lane,
-            col(TaskRow.status) == TaskStatus.QUEUED,
+            _JOB.c.person_id == person_id,
+            _JOB.c.status.in_(ledger.OPEN_HOLD),
+            _TASK.c.lane == lane,
+            _TASK.c.status == TaskStatus.QUEUED,
         )
     )
-    flow.last_finish = finish_without(served_finish=flow.served_finish, waiting_finishes=session.scalars(still))
+    finish = finish_without(served_finish=served, waiting_finishes=connection.execute(still).scalars())
+    connection.execute(update(_FLOW).where(*key).values(last_finish=finish))
 
 
-def _check_room(session: Session, person: PersonRow, policy: Policy) -> None:
-    active = select(func.count()).where(col(JobRow.person_id) == person.id, col(JobRow.status).in_(ledger.OPEN_HOLD))
-    queued = session.scalars(active).one()
-    if queued >= policy.max_queued_jobs:
-        raise QueueFull(
-            f"{queued} jobs of {policy.max_queued_jobs} are on their way", limit=policy.max_queued_jobs, queued=queued
-        )
+@dataclass(frozen=True, kw_only=True)
+class _Limits:
+    """Whose work is passed over, because as much of it runs as may."""
+
+    people: list[str]
+    people_here: list[str]  # "PERSON COMMUNITY"
+    communities: frozenset[str]
 
 
-def _job_row(new: NewJob, person: PersonRow, now: float) -> JobRow:
-    request = new.request
-    return JobRow(
-        id=new_id(),
-        request_key=request.request_key,
-        person_id=person.id,
-        community_id=new.community_id,
-        wallet_id=person.wallet_id,
-        status=JobStatus.QUEUED,
-        lane=request.lane,
-        place=asdict(request.place),
-        template=request.template,
-        template_hash=new.template_hash,
-        model=new.model,
-        options=dict(request.options),
-        text=request.text,
-        count=request.count,
-        private=request.private,
-        spoiler=request.spoiler,
-        quote=new.quote,
+def _limits(connection: Connection, policy: Policy) -> _Limits:
+    """See who is at a running cap; as many rows are read as tasks run."""
+    running = connection.execute(_RUNNING).all()
+    by_person, by_community = Counter[str](), Counter[str]()
+    for row in running:
+        by_person[row.person_id] += row.tasks
+        if row.community_id:
+            by_community[row.community_id] += row.tasks
+    rules = _policies(connection, by_community)
+    return _Limits(
+        people=[who for who, tasks in by_person.items() if _reached(tasks, policy.max_running_tasks)],
+        people_here=[
+            f"{row.person_id} {row.community_id}"
+            for row in running
+            if row.community_id and _reached(row.tasks, rules[row.community_id].max_running)
+        ],
+        communities=frozenset(
+            where
+            for where, tasks in by_community.items()
+            if _reached(tasks, rules[where].max_running_together or policy.max_community_tasks)
+        ),
+    )
+
+
+def _policies(connection: Connection, communities: Collection[str]) -> Mapping[str, Any]:
+    if not communities:
+        return {}
+    rows = connection.execute(_POLICIES, {"ids": list(communities)})
+    return {row.id: policy_from(row.policy) for row in rows}
+
+
+def _reached(tasks: int, cap: int | None) -> bool:
+    return cap is not None and tasks >= cap
+
+
+def _lanes(connection: Connection) -> Mapping[str, Row[Any]] | None:
+    """Lock and read the lanes, made where they are not there yet; None while the queue is paused."""
+    lanes = {row.lane: row for row in connection.execute(_LANES)}
+    missing = [lane.value for lane in Lane if lane not in lanes]
+    if missing:
+        fresh = {"virtual_time": 0, "relaxed_credit": 0, "ahead": 0}
+        connection.execute(_ADD_LANES, [{"lane": lane, **fresh} for lane in missing])
+        return _lanes(connection)
+    return None if any(lane.paused for lane in lanes.values()) else lanes
+
+
+def _head(row: Row[Any]) -> Head:
+    return Head(sequence=row.sequence, lane=Lane(row.lane), start=row.start_tag, cost=row.cost, model=row.model)
+
+
+def _move_time(
+    connection: Connection, task: Row[Any], lanes: Mapping[str, Row[Any]], heads: Sequence[Row[Any]], debts: Debts
+) -> None:
+    """Move the lane's virtual time to the lowest tag that waited when the task was claimed; see `fairness.advance`."""
+    lowest = min([row.start_tag for row in heads if row.lane == task.lane], default=task.start_tag)
+    for lane in lanes.values():
+        mine = lane.lane == task.lane
+        time = max(lane.virtual_time, min(lowest, task.start_tag)) if mine else lane.virtual_time
+        credit = debts.relaxed_credit if lane.lane == Lane.RELAXED else 0
+        ahead = debts.ahead if lane.lane == Lane.FAST else 0
+        if (time, credit, ahead) != (lane.virtual_time, lane.relaxed_credit, lane.ahead):
+            moved = {"b_lane": lane.lane, "v_virtual_time": time, "v_credit": credit, "v_ahead": ahead}
+            connection.execute(_MOVE_LANE, moved)
+    flow = {"b_person_id": task.person_id, "b_lane": task.lane, "v_finish": task.finish_tag}
+    connection.execute(_MOVE_FLOW, flow)
+
+
+def _attempt(connection: Connection, task: Row[Any], wanted: Claim, now: float) -> Attempt:
+    steps = Steps(connection, at=now)
+    steps.record(TaskRow, task.id, task.job_id, TaskStatus.QUEUED, TaskStatus.RUNNING, f"claimed for {wanted.endpoint}")
+    steps.move(JobRow, task.job_id, task.job_id, JobStatus.QUEUED, JobStatus.RUNNING, "", started_at=now)
+    row = {
+        "id": new_id(),
+        "task_id": task.id,
+        "job_id": task.job_id,
+        "endpoint": wanted.endpoint,
+        "prompt_id": str(uuid.uuid4()),
+        "status": AttemptStatus.CLAIMED,
+        "created_at": now,
+        "owner": wanted.owner,
+        "lease_until": wanted.lease_until,
+    }
+    number = connection.execute(_ADD_ATTEMPT, {**row, "b_task": task.id}).scalar_one()
+    steps.write()
+    return Attempt(
+        id=row["id"],
+        task_id=task.id,
+        job_id=task.job_id,
+        endpoint=wanted.endpoint,
+        prompt_id=row["prompt_id"],
+        status=AttemptStatus.CLAIMED,
+        number=number,
+        graph=task.graph,
+        inputs=tuple(GraphInput(**given) for given in task.inputs),
         created_at=now,
+        cost=task.cost,
+        kind=task.kind,
+        model=task.model,
     )
-
-
-def _add_tasks(session: Session, job: JobRow, new: NewJob) -> None:
-    flow = _flow(session, job.person_id, job.lane)
-    community = None if job.community_id is None else session.get_one(CommunityRow, job.community_id)
-    tagged = tags(
-        virtual_time=_lane(session, job.lane).virtual_time,
-        last_finish=flow.last_finish,
-        costs=[task.cost for task in new.tasks],
-        weight=1.0 if community is None else community.weight,
-    )
-    for task, tag in zip(new.tasks, tagged, strict=True):
-        session.add(
-            TaskRow(
-                id=new_id(),
-                job_id=job.id,
-                index=task.index,
-                status=TaskStatus.QUEUED,
-                lane=job.lane,
-                start_tag=tag.start,
-                finish_tag=tag.finish,
-                cost=task.cost,
-                seed=str(task.seed),
-                needs=task.needs,
-                inputs=[asdict(given) for given in task.inputs],
-                graph=task.graph,
-            )
-        )
-    flow.last_finish = tagged[-1].finish
-
-
-def _take_first(session: Session, endpoint: str, needs: Sequence[str], job_id: str | None) -> TaskRow | None:
-    waiting = select(col(TaskRow.sequence)).where(
-        col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.needs).in_(needs)
-    )
-    if job_id is not None:
-        waiting = waiting.where(col(TaskRow.job_id) == job_id)
-    first = (
-        waiting.order_by(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
-        .limit(1)
-        .with_for_update(skip_locked=True)  # PostgreSQL: racing claimers look past each other's rows
-        .scalar_subquery()
-    )
-    take = (
-        update(TaskRow)
-        .where(col(TaskRow.sequence) == first, col(TaskRow.status) == TaskStatus.QUEUED)
-        .values(status=TaskStatus.RUNNING, endpoint=endpoint, tries=col(TaskRow.tries) + 1)
-        .returning(TaskRow)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalars(take).first()
-
-
-def _move_time(session: Session, task: TaskRow, person_id: str) -> None:
-    lane = _lane(session, task.lane)
-    lowest = select(func.min(col(TaskRow.start_tag))).where(
-        col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.lane) == task.lane
-    )
-    lane.virtual_time = advance(
-        virtual_time=lane.virtual_time, claimed=task.start_tag, lowest_waiting=session.scalars(lowest).one()
-    )
-    flow = _flow(session, person_id, task.lane)
-    flow.served_finish = max(flow.served_finish, task.finish_tag)
-
-
-def _lane(session: Session, lane: str) -> LaneRow:
-    row = session.get(LaneRow, lane, with_for_update=True)
-    if row is None:
-        row = LaneRow(lane=lane, virtual_time=0)
-        session.add(row)
-    return row
-
-
-def _flow(session: Session, person_id: str, lane: str) -> FlowRow:
-    row = session.get(FlowRow, (person_id, lane), with_for_update=True)
-    if row is None:
-        row = FlowRow(person_id=person_id, lane=lane, last_finish=0, served_finish=0)
-        session.add(row)
-    return row

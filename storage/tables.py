@@ -8,11 +8,12 @@ person with an SQL prompt can read them and no bug can write another. `sequence`
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index, Text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index, Text, text
 from sqlmodel import Field
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
 from storage.tables_base import Base, Sequence, Word, one_of, table_of
+from storage.tables_fairness import FlowRow, LaneRow, PaceRow, PauseRow
 from storage.tables_people import (
     AuditRow,
     BanRow,
@@ -43,6 +44,8 @@ __all__ = [
     "LaneRow",
     "LedgerEntryRow",
     "MemberRow",
+    "PaceRow",
+    "PauseRow",
     "PersonRow",
     "PictureRow",
     "PreferenceRow",
@@ -84,6 +87,8 @@ class JobRow(Base, table=True):
         Index("ix_job_wallet_id_status", "wallet_id", "status"),
         Index("ix_job_person_id_status", "person_id", "status"),
         Index("ix_job_status_sequence", "status", "sequence"),
+        Index("ix_job_status_created_at", "status", "created_at"),
+        Index("ix_job_community_id_status", "community_id", "status"),
     )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
@@ -115,8 +120,10 @@ class JobRow(Base, table=True):
 class TaskRow(Base, table=True):
     """One picture of a job, tagged for the fair queue.
 
-    Claims read an index from the left: waiting tasks by lane ("fast" sorts before "relaxed"), then tag, then age.
-    `tries` counts the attempts that reached an endpoint.
+    Claims read an index from the left: the lines of tasks that are `ready` (they wait, and nobody holds their job), and
+    in a line by tag, then by age. Tasks of a line are alike in lane, needs and community. `tries` counts the attempts
+    that reached an endpoint; `avoid` names the endpoint that the next try keeps away from. `kind` is the kind of work,
+    for what is learnt of its cost.
     """
 
     __tablename__ = "task"
@@ -126,7 +133,7 @@ class TaskRow(Base, table=True):
         CheckConstraint("cost >= 0 AND tries >= 0", name="not_negative"),
         Index("uq_task_job_id_index", "job_id", "index", unique=True),
         Index("ix_task_status_lane_start_tag_sequence", "status", "lane", "start_tag", "sequence"),
-        Index("ix_task_status_needs", "status", "needs"),
+        Index("ix_task_ready_line_start_tag_sequence", "ready", "line", "start_tag", "sequence"),
     )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)
@@ -145,12 +152,22 @@ class TaskRow(Base, table=True):
     error: str = ""
     seed: str
     needs: str = Field(sa_type=Text)
+    ready: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
+    line: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    person_id: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    community_id: str = Field(default="", sa_column_kwargs={"server_default": text("''")})  # empty: none
+    model: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    kind: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    avoid: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     inputs: list[Any] = Field(sa_type=JSON)
     graph: dict[str, Any] = Field(sa_type=JSON)
 
 
 class AttemptRow(Base, table=True):
-    """One try of a task on one endpoint."""
+    """One try of a task on one endpoint.
+
+    `owner` is the process that looks after it; another may once `lease_until` has passed.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (
@@ -167,6 +184,8 @@ class AttemptRow(Base, table=True):
     status: str = Field(sa_type=Word)
     number: int
     created_at: float = Field(sa_type=Double)
+    owner: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    lease_until: float = Field(default=0.0, sa_type=Double, sa_column_kwargs={"server_default": "0"})
 
 
 class DeliveryRow(Base, table=True):
@@ -196,6 +215,7 @@ class DeliveryRow(Base, table=True):
     place: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     fallback: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     detour: str | None = None
+    generation: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # messages that were given up before
     repeats: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # posts that may have doubled the message
     repairs: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times it was made due after its end
 
@@ -271,26 +291,6 @@ class JobInputRow(Base, table=True):
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     blob: str = Field(primary_key=True, index=True)
-
-
-class LaneRow(Base, table=True):
-    """A lane's virtual time, in mgs."""
-
-    __tablename__ = "lane"
-
-    lane: str = Field(primary_key=True)
-    virtual_time: int = Field(sa_type=BigInteger)
-
-
-class FlowRow(Base, table=True):
-    """Where one person stands in a lane: the finish tags of their last task, and of their last task claimed."""
-
-    __tablename__ = "flow"
-
-    person_id: str = Field(primary_key=True, foreign_key="person.id")
-    lane: str = Field(primary_key=True)
-    last_finish: int = Field(sa_type=BigInteger)
-    served_finish: int = Field(sa_type=BigInteger)
 
 
 class TransitionRow(Base, table=True):

@@ -1,29 +1,44 @@
 """Rows as the types that other rooms know, and a job's place in the queue."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
-from sqlalchemy import distinct, func, select, tuple_
+from sqlalchemy import ColumnElement, distinct, false, func, select, tuple_
 from sqlmodel import Session, col
 
 from engine.model import (
-    Attempt,
-    AttemptStatus,
     Community,
     Delivery,
     DeliveryStatus,
-    GraphInput,
     Job,
     JobStatus,
     JobView,
     Lane,
+    Learnt,
     Person,
     Picture,
     Place,
     Task,
     TaskStatus,
+    Waiting,
 )
-from storage.tables import AttemptRow, CommunityRow, DeliveryRow, JobRow, PersonRow, PictureRow, TaskRow
+from storage.policy import Policy
+from storage.tables import (
+    CommunityRow,
+    DeliveryRow,
+    FlowRow,
+    JobRow,
+    LaneRow,
+    PaceRow,
+    PauseRow,
+    PersonRow,
+    PictureRow,
+    TaskRow,
+)
+
+_JOB_COLUMNS = tuple(field.name for field in fields(Job))
 
 
 def person_of(row: PersonRow) -> Person:
@@ -40,29 +55,14 @@ def community_of(row: CommunityRow) -> Community:
 
 def job_of(row: JobRow) -> Job:
     """Give the job that a row holds."""
-    return Job(
-        id=row.id,
-        request_key=row.request_key,
-        person_id=row.person_id,
-        community_id=row.community_id,
-        status=JobStatus(row.status),
-        reason=row.reason,
-        lane=Lane(row.lane),
-        place=Place(**row.place),
-        template=row.template,
-        template_hash=row.template_hash,
-        model=row.model,
-        options=row.options,
-        text=row.text,
-        count=row.count,
-        private=row.private,
-        spoiler=row.spoiler,
-        quote=row.quote,
-        charged=row.charged,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-    )
+    return job_from({name: getattr(row, name) for name in _JOB_COLUMNS})
+
+
+def job_from(row: Mapping[str, Any]) -> Job:
+    """Give the job that a row's columns hold."""
+    values = {name: row[name] for name in _JOB_COLUMNS}
+    typed = {"status": JobStatus(row["status"]), "lane": Lane(row["lane"]), "place": Place(**row["place"])}
+    return Job(**{**values, **typed})
 
 
 def task_of(row: TaskRow, pictures: Sequence[PictureRow]) -> Task:
@@ -96,32 +96,21 @@ def picture_of(row: PictureRow) -> Picture:
     )
 
 
-def attempt_of(row: AttemptRow, task: TaskRow) -> Attempt:
-    """Give the attempt that a row holds, with its task's graph."""
-    return Attempt(
-        id=row.id,
-        task_id=row.task_id,
-        job_id=row.job_id,
-        endpoint=row.endpoint,
-        prompt_id=row.prompt_id,
-        status=AttemptStatus(row.status),
-        number=row.number,
-        graph=task.graph,
-        inputs=tuple(GraphInput(**given) for given in task.inputs),
-        created_at=row.created_at,
-    )
-
-
 def delivery_of(row: DeliveryRow, job: JobRow) -> Delivery:
     """Give the delivery that a row holds, with its job's place."""
     return Delivery(
         id=row.id,
         job_id=row.job_id,
-        place=Place(**job.place),
+        place=Place(**(row.place or job.place)),
         status=DeliveryStatus(row.status),
         message_id=row.message_id,
         tries=row.tries,
         due_at=row.due_at,
+        posted_at=row.posted_at,
+        fallback=None if row.fallback is None else Place(**row.fallback),
+        detour=row.detour or "",
+        repairs=row.repairs,
+        nonce=f"{row.id}-{row.generation}" if row.generation else row.id,
     )
 
 
@@ -157,25 +146,79 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
     for picture in session.scalars(of_jobs):
         pictures[picture.task_id].append(picture)
     length = queue_length(session) if jobs else 0
+    running = _running(session) if jobs else {}
     found = []
     for job in jobs:
-        position, ahead = _place(session, tasks[job.id])
+        position, before = _place(session, tasks[job.id])
         found.append(
             JobView(
                 job=job_of(job),
                 tasks=tuple(task_of(task, pictures[task.id]) for task in tasks[job.id]),
                 position=position,
                 queue_length=length,
-                ahead=ahead,
+                ahead=sum(before.values()) + sum(running.values()) if position else 0,
+                work_ahead=before,
+                work_running=running,
+                kind=tasks[job.id][0].kind if tasks[job.id] else "",
             )
         )
     return tuple(found)
 
 
 def queue_length(session: Session) -> int:
-    """Give the number of jobs of which something waits."""
-    waiting = select(func.count(distinct(col(TaskRow.job_id)))).where(col(TaskRow.status) == TaskStatus.QUEUED)
-    return session.scalars(waiting).one()
+    """Give the number of jobs of which something waits for its turn."""
+    return session.scalars(select(func.count(distinct(col(TaskRow.job_id)))).where(*_IN_TURN)).one()
+
+
+def work_before(session: Session, person_id: str, lane: Lane) -> Mapping[str, int]:
+    """Give the cost of what runs, and of what comes before a new task of a person, by kind of work."""
+    flow, moved = session.get(FlowRow, (person_id, lane.value)), session.get(LaneRow, lane.value)
+    start = max(0 if flow is None else flow.last_finish, 0 if moved is None else moved.virtual_time)
+    by_kind = (
+        select(col(TaskRow.kind), func.sum(col(TaskRow.cost)))
+        .where(*_IN_TURN, tuple_(col(TaskRow.lane), col(TaskRow.start_tag)) <= tuple_(lane.value, start))
+        .group_by(col(TaskRow.kind))
+    )
+    work = Counter({row[0]: int(row[1]) for row in session.execute(by_kind)})
+    work.update(_running(session))
+    return work
+
+
+def learnt(session: Session) -> tuple[Learnt, ...]:
+    """Give what is known of the pace of endpoints."""
+    rows = session.scalars(select(PaceRow).order_by(col(PaceRow.at)))
+    return tuple(Learnt(endpoint=row.endpoint, kind=row.kind, mgs_per_second=row.mgs_per_second) for row in rows)
+
+
+def waiting(session: Session, job_id: str, policy: Policy) -> Waiting | None:
+    """Say what a job waits for; None if nothing of it waits."""
+    job = session.scalars(select(JobRow).where(col(JobRow.id) == job_id)).first()
+    tasks = session.scalars(select(TaskRow).where(col(TaskRow.job_id) == job_id)).all()
+    needs = {task.needs for task in tasks if task.status == TaskStatus.QUEUED}
+    if job is None or not needs:
+        return None
+    pause = session.get(PauseRow, "queue")
+    by_person = (
+        select(col(TaskRow.person_id), func.count(), func.count(distinct(col(TaskRow.job_id))))
+        .where(*_before(_first(tasks)))
+        .group_by(col(TaskRow.person_id))
+    )
+    before = {row[0]: (row[1], row[2]) for row in session.execute(by_person)}
+    _, own_jobs = before.pop(job.person_id, (0, 0))
+    running = select(func.count()).where(
+        col(TaskRow.status) == TaskStatus.RUNNING, col(TaskRow.person_id) == job.person_id
+    )
+    return Waiting(
+        held=job.status == JobStatus.HELD,
+        paused=pause is not None,
+        pause_reason="" if pause is None else pause.reason,
+        needs=tuple(sorted(needs)),
+        tasks_of_others=sum(count for count, _ in before.values()),
+        people=len(before),
+        own_jobs=own_jobs,
+        own_running=session.scalars(running).one(),
+        running_cap=policy.max_running_tasks,
+    )
 
 
 def counts(session: Session) -> dict[JobStatus, int]:
@@ -184,17 +227,41 @@ def counts(session: Session) -> dict[JobStatus, int]:
     return dict.fromkeys(JobStatus, 0) | {JobStatus(status): count for status, count in found}
 
 
-def _place(session: Session, tasks: Sequence[TaskRow]) -> tuple[int, int]:
-    """Give a job's position and the cost ahead of it; see `JobView`. Both are 0 if none of its tasks waits."""
-    waiting = [task for task in tasks if task.status == TaskStatus.QUEUED]
-    if not waiting:
-        return 0, 0
-    first = min(waiting, key=lambda task: (task.start_tag, task.sequence))
-    before = select(func.count(distinct(col(TaskRow.job_id))), func.coalesce(func.sum(col(TaskRow.cost)), 0)).where(
-        col(TaskRow.status) == TaskStatus.QUEUED,
-        tuple_(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
-        < tuple_(first.lane, first.start_tag, first.sequence),
+_IN_TURN = (col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.ready))
+
+
+def _first(tasks: Sequence[TaskRow]) -> TaskRow | None:
+    """Give the task of a job whose turn comes first; None if none waits for its turn."""
+    return min((task for task in tasks if task.ready), key=lambda task: (task.start_tag, task.sequence), default=None)
+
+
+def _before(first: TaskRow | None) -> tuple[ColumnElement[bool], ...]:
+    """Choose the tasks whose turn comes before a task's; none where there is no such task."""
+    if first is None:
+        return (false(),)
+    place = (first.lane, first.start_tag, first.sequence)
+    return (*_IN_TURN, tuple_(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence)) < tuple_(*place))
+
+
+def _place(session: Session, tasks: Sequence[TaskRow]) -> tuple[int, Mapping[str, int]]:
+    """Give a job's position and the cost before it by kind of work; 0 and nothing if none of its tasks waits."""
+    first = _first(tasks)
+    if first is None:
+        return 0, {}
+    by_kind = (
+        select(col(TaskRow.kind), func.count(distinct(col(TaskRow.job_id))), func.sum(col(TaskRow.cost)))
+        .where(*_before(first))
+        .group_by(col(TaskRow.kind))
     )
-    jobs, cost = session.execute(before).one()
-    running = select(func.coalesce(func.sum(col(TaskRow.cost)), 0)).where(col(TaskRow.status) == TaskStatus.RUNNING)
-    return 1 + jobs, int(cost) + int(session.scalars(running).one())
+    rows = session.execute(by_kind).all()  # all tasks of a job are of one kind
+    return 1 + sum(row[1] for row in rows), {row[0]: int(row[2]) for row in rows}
+
+
+def _running(session: Session) -> Mapping[str, int]:
+    """Give the cost of what runs, by kind of work."""
+    by_kind = (
+        select(col(TaskRow.kind), func.sum(col(TaskRow.cost)))
+        .where(col(TaskRow.status) == TaskStatus.RUNNING)
+        .group_by(col(TaskRow.kind))
+    )
+    return {row[0]: int(row[1]) for row in session.execute(by_kind)}

@@ -1,9 +1,11 @@
 """Attempts come to an end, and with them tasks and jobs; a job whose work ended is settled in the same transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlmodel import Session
 
 from engine.errors import (
     AtelierError,
@@ -18,155 +20,320 @@ from engine.model import (
     Attempt,
     AttemptStatus,
     DeliveryStatus,
+    GraphInput,
     Job,
     JobStatus,
+    Learnt,
     Picture,
     TaskStatus,
 )
 from storage import ledger, queue
-from storage.lives import Living, Status, transition
-from storage.tables import AttemptRow, BlobRow, DeliveryRow, JobRow, PictureRow, TaskRow
-from storage.views import attempt_of, job_of
+from storage.intake import Bill
+from storage.lives import Living, Status, Steps
+from storage.tables import (
+    AttemptRow,
+    BlobRow,
+    DeliveryRow,
+    JobRow,
+    PaceRow,
+    PictureRow,
+    TaskRow,
+    table_of,
+)
+from storage.views import job_from
 
-_OPEN_ATTEMPT = (AttemptStatus.CLAIMED, AttemptStatus.SENT)
+OPEN_ATTEMPT = (AttemptStatus.CLAIMED, AttemptStatus.SENT)
+OPEN_TASK = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+_JOB, _TASK, _ATTEMPT = table_of(JobRow), table_of(TaskRow), table_of(AttemptRow)
+_DELIVERY, _PICTURE, _BLOB, _PACE = table_of(DeliveryRow), table_of(PictureRow), table_of(BlobRow), table_of(PaceRow)
+
+_JOB_OF_ATTEMPT = (
+    select(_JOB)
+    .where(_JOB.c.id == select(_ATTEMPT.c.job_id).where(_ATTEMPT.c.id == bindparam("attempt_id")).scalar_subquery())
+    .with_for_update()
+)
+_JOB_BY_ID = select(_JOB).where(_JOB.c.id == bindparam("job_id")).with_for_update()
+_OF_ATTEMPT = (
+    select(
+        _ATTEMPT.c.id,
+        _ATTEMPT.c.status,
+        _ATTEMPT.c.endpoint,
+        _ATTEMPT.c.task_id,
+        _TASK.c.status.label("task_status"),
+        _TASK.c.tries,
+    )
+    .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
+    .where(_ATTEMPT.c.id == bindparam("attempt_id"))
+)
+_TASKS = (
+    select(
+        _TASK.c.id,
+        _TASK.c.status,
+        _TASK.c.cost,
+        _TASK.c.measured,
+        _TASK.c.error,
+        _TASK.c.id.in_(select(_PICTURE.c.task_id)).label("has_pictures"),
+    )
+    .where(_TASK.c.job_id == bindparam("job_id"))
+    .order_by(_TASK.c.index)
+)
+_DELIVERY_OF = select(_DELIVERY.c.id, _DELIVERY.c.status).where(_DELIVERY.c.job_id == bindparam("job_id"))
+_KNOWN_BLOBS = select(_BLOB.c.name).where(_BLOB.c.name.in_(bindparam("names", expanding=True)))
+_ADD_BLOB = insert(_BLOB).inline()
+_ADD_PICTURE = insert(_PICTURE).inline()
+_ADD_PACE = insert(_PACE).inline()
+_MOVE_PACE = (
+    update(_PACE)
+    .where(_PACE.c.endpoint == bindparam("b_endpoint"), _PACE.c.kind == bindparam("b_kind"))
+    .values(mgs_per_second=bindparam("v_rate"), at=bindparam("v_at"))
+)
+_OPEN = (
+    select(_ATTEMPT, _TASK.c.graph, _TASK.c.inputs, _TASK.c.cost, _TASK.c.kind, _TASK.c.model)
+    .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
+    .order_by(_ATTEMPT.c.created_at, _TASK.c.sequence)
+)
+
+
+@dataclass(kw_only=True)
+class Verb:
+    """A job, locked, with what a verb writes about it."""
+
+    session: Session
+    connection: Connection
+    job: dict[str, Any]
+    steps: Steps
+    now: float
+
+    def move(self, kind: type[Living], row_id: str, origin: str, to: Status, reason: str, **columns: Any) -> None:
+        """Make a move that the rows around it say is allowed; if it is not, nothing of the verb may be written."""
+        if not self.steps.move(kind, row_id, self.job["id"], origin, to, reason, **columns):
+            raise StorageError(f"{kind.__name__} {row_id} cannot go from {origin} to {to}")
+
+    def move_job(self, to: JobStatus, reason: str, **columns: Any) -> None:
+        """Move the job itself."""
+        self.move(JobRow, self.job["id"], self.job["status"], to, reason, **columns)
+        self.job |= {"status": to.value, "reason": reason, **columns}
+
+    def done(self) -> Job:
+        """Write the record, and give the job as it is now."""
+        self.steps.write()
+        return job_from(self.job)
 
 
 def start(session: Session, attempt_id: str, now: float) -> bool:
     """Mark a claimed attempt as being sent; False if it is no longer claimed."""
-    attempt, _, _ = _locked(session, attempt_id)
-    return transition(session, attempt, AttemptStatus.SENT, "", at=now)
+    verb, attempt = _locked(session, attempt_id, now)
+    sent = verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, AttemptStatus.SENT, "")
+    verb.steps.write()
+    return sent
 
 
 def settle(
-    session: Session, attempt_id: str, pictures: Sequence[Picture], seconds: float, measured: int, *, now: float
+    session: Session,
+    attempt_id: str,
+    pictures: Sequence[Picture],
+    seconds: float,
+    measured: int,
+    *,
+    learnt: Learnt | None = None,
+    now: float,
 ) -> Job:
     """Finish the attempt's task with its results; see `Books.settle`.
 
     An attempt that ended before (settled already, given up, or cancelled with its job) changes nothing: pictures that
     arrive after a cancel are neither kept nor charged, because the hold has been ended by then.
     """
-    attempt, task, job = _locked(session, attempt_id)
-    if not transition(session, attempt, AttemptStatus.SUCCEEDED, "", at=now):
-        return job_of(job)
-    _move(session, task, TaskStatus.DONE, "", now, seconds=seconds, measured=max(0, measured), error="")
-    for position, picture in enumerate(pictures):
-        _keep(session, task, position, picture, now)
-    session.flush()
-    _settle_if_ended(session, job, now)
-    return job_of(job)
+    verb, attempt = _locked(session, attempt_id, now)
+    if not verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, AttemptStatus.SUCCEEDED, ""):
+        return job_from(verb.job)
+    ended = {"seconds": seconds, "measured": max(0, measured), "error": ""}
+    verb.move(TaskRow, attempt.task_id, attempt.task_status, TaskStatus.DONE, "", **ended)
+    _keep(verb, attempt.task_id, pictures)
+    if learnt is not None:
+        _learn(verb, learnt)
+    settle_if_ended(verb)
+    return verb.done()
 
 
-def fail(session: Session, attempt_id: str, error: AtelierError, retry: bool, *, now: float) -> Job:
+def fail(
+    session: Session, attempt_id: str, error: AtelierError, *, retry: bool, elsewhere: bool = False, now: float
+) -> Job:
     """End the attempt; its task waits again or failed; see `Books.fail`.
 
     An attempt that never reached an endpoint (not sent, or sent away as busy) is not counted as a try.
     """
-    attempt, task, job = _locked(session, attempt_id)
+    verb, attempt = _locked(session, attempt_id, now)
     reached = attempt.status == AttemptStatus.SENT and not isinstance(error, EndpointBusy)
     lost = isinstance(error, EndpointLost | AttemptUnknown)
-    if not transition(session, attempt, AttemptStatus.LOST if lost else AttemptStatus.FAILED, error.code, at=now):
-        return job_of(job)
-    tries = task.tries if reached else task.tries - 1
-    to = TaskStatus.QUEUED if retry else TaskStatus.FAILED
-    _move(session, task, to, error.code, now, tries=tries, error=error.code)
-    _settle_if_ended(session, job, now)
-    return job_of(job)
+    to = AttemptStatus.LOST if lost else AttemptStatus.FAILED
+    if not verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, to, error.code):
+        return job_from(verb.job)
+    verb.move(
+        TaskRow,
+        attempt.task_id,
+        attempt.task_status,
+        TaskStatus.QUEUED if retry else TaskStatus.FAILED,
+        error.code,
+        tries=attempt.tries if reached else attempt.tries - 1,
+        error=error.code,
+        ready=retry,
+        avoid=attempt.endpoint if retry and elsewhere else "",
+    )
+    settle_if_ended(verb)
+    return verb.done()
 
 
 def cancel(session: Session, job_id: str, reason: str, now: float) -> tuple[Job, tuple[Attempt, ...]]:
     """Cancel what is not done yet and settle the job; see `Books.cancel`."""
-    job = session.scalars(select(JobRow).where(col(JobRow.id) == job_id).with_for_update()).first()
+    verb = locked_job(session, job_id, now)
+    if verb.job["status"] not in ledger.OPEN_HOLD:
+        return job_from(verb.job), ()
+    running = verb.connection.execute(
+        _OPEN.where(_ATTEMPT.c.job_id == job_id, _ATTEMPT.c.status.in_(OPEN_ATTEMPT))
+    ).all()
+    for attempt in running:
+        verb.move(AttemptRow, attempt.id, attempt.status, AttemptStatus.CANCELLED, reason)
+    give_up(verb, JobStatus.CANCELLED, reason)
+    cancelled = tuple(_attempt_from(attempt, AttemptStatus.CANCELLED) for attempt in running)
+    return verb.done(), cancelled
+
+
+def give_up(verb: Verb, ending: JobStatus, reason: str, *, error: str = "") -> None:
+    """Cancel the tasks that wait or run, for `error` if it was one, and settle what is done."""
+    for task in verb.connection.execute(_TASKS, {"job_id": verb.job["id"]}).all():
+        if task.status in OPEN_TASK:
+            verb.move(
+                TaskRow, task.id, task.status, TaskStatus.CANCELLED, reason, ready=False, error=error or task.error
+            )
+    _settle(verb, ending, reason)
+    queue.give_back_place(verb.session, verb.job["person_id"], verb.job["lane"])
+
+
+def take_over(session: Session, owner: str, *, alone: bool, lease_until: float, now: float) -> tuple[Attempt, ...]:
+    """Make this process the owner of attempts whose owner is gone, oldest first; see `Books.open_attempts`."""
+    connection = session.connection()
+    gone = [_ATTEMPT.c.status.in_(OPEN_ATTEMPT), _ATTEMPT.c.owner != owner]
+    if not alone:
+        gone.append(_ATTEMPT.c.lease_until <= now)
+    taken = update(_ATTEMPT).where(*gone).values(owner=owner, lease_until=lease_until).returning(_ATTEMPT.c.id)
+    ids = list(connection.execute(taken).scalars())
+    if not ids:
+        return ()
+    rows = connection.execute(_OPEN.where(_ATTEMPT.c.id.in_(ids)))
+    return tuple(_attempt_from(row, AttemptStatus(row.status)) for row in rows)
+
+
+def heartbeat(session: Session, owner: str, lease_until: float) -> None:
+    """Renew the leases of all attempts of this process that have not ended, in one statement."""
+    renew = (
+        update(_ATTEMPT)
+        .where(_ATTEMPT.c.status.in_(OPEN_ATTEMPT), _ATTEMPT.c.owner == owner)
+        .values(lease_until=lease_until)
+    )
+    session.connection().execute(renew)
+
+
+def locked_job(session: Session, job_id: str, now: float) -> Verb:
+    """Read a job and lock its row, so that verbs on one job take turns. Raises UnknownJob."""
+    connection = session.connection()
+    job = connection.execute(_JOB_BY_ID, {"job_id": job_id}).first()
     if job is None:
         raise UnknownJob(value=job_id)
-    if job.status not in ledger.OPEN_HOLD:
-        return job_of(job), ()
-    tasks = {task.id: task for task in session.scalars(select(TaskRow).where(col(TaskRow.job_id) == job_id))}
-    running = select(AttemptRow).where(col(AttemptRow.job_id) == job_id, col(AttemptRow.status).in_(_OPEN_ATTEMPT))
-    attempts = session.scalars(running).all()
-    for attempt in attempts:
-        _move(session, attempt, AttemptStatus.CANCELLED, reason, now)
-    for task in tasks.values():
-        if task.status in (TaskStatus.QUEUED, TaskStatus.RUNNING):
-            _move(session, task, TaskStatus.CANCELLED, reason, now)
-    _settle(session, job, JobStatus.CANCELLED, reason, now)
-    queue.give_back_place(session, job)
-    return job_of(job), tuple(attempt_of(attempt, tasks[attempt.task_id]) for attempt in attempts)
-
-
-def open_attempts(session: Session) -> tuple[Attempt, ...]:
-    """Give the attempts that have not ended, oldest first."""
-    chosen = (
-        select(AttemptRow, TaskRow)
-        .join(TaskRow, col(TaskRow.id) == col(AttemptRow.task_id))
-        .where(col(AttemptRow.status).in_(_OPEN_ATTEMPT))
-        .order_by(col(AttemptRow.created_at), col(TaskRow.sequence))
+    return Verb(
+        session=session, connection=connection, job=dict(job._mapping), steps=Steps(connection, at=now), now=now
     )
-    return tuple(attempt_of(attempt, task) for attempt, task in session.execute(chosen))
 
 
-def _locked(session: Session, attempt_id: str) -> tuple[AttemptRow, TaskRow, JobRow]:
-    """Read an attempt with its task and job; the job's row is locked, so that verbs on one job take turns."""
-    job_id = session.scalars(select(col(AttemptRow.job_id)).where(col(AttemptRow.id) == attempt_id)).first()
-    if job_id is None:
+def _locked(session: Session, attempt_id: str, now: float) -> tuple[Verb, Row[Any]]:
+    """Read an attempt with its task's state, after locking its job's row."""
+    connection = session.connection()
+    job = connection.execute(_JOB_OF_ATTEMPT, {"attempt_id": attempt_id}).first()
+    if job is None:
         raise UnknownJob("no such attempt", value=attempt_id)
-    job = session.scalars(select(JobRow).where(col(JobRow.id) == job_id).with_for_update()).one()
-    attempt = session.get_one(AttemptRow, attempt_id)
-    task = session.scalars(select(TaskRow).where(col(TaskRow.id) == attempt.task_id)).one()
-    return attempt, task, job
+    attempt = connection.execute(_OF_ATTEMPT, {"attempt_id": attempt_id}).one()
+    steps = Steps(connection, at=now)
+    return Verb(session=session, connection=connection, job=dict(job._mapping), steps=steps, now=now), attempt
 
 
-def _move(
-    session: Session, row: Living, to: Status, reason: str, now: float, **columns: str | int | float | None
-) -> None:
-    """Make a move that the rows around it say is allowed; if it is not, nothing of the verb may be written."""
-    if not transition(session, row, to, reason, at=now, **columns):
-        raise StorageError(f"{type(row).__name__} {row.id} cannot go from {row.status} to {to}")
-
-
-def _keep(session: Session, task: TaskRow, position: int, picture: Picture, now: float) -> None:
-    if session.get(BlobRow, picture.blob) is None:
-        session.add(BlobRow(name=picture.blob, size=picture.size, created_at=now))
-        session.flush()
-    session.add(
-        PictureRow(
-            task_id=task.id,
-            position=position,
-            blob=picture.blob,
-            filename=picture.filename,
-            kind=picture.kind,
-            mime=picture.mime,
-            size=picture.size,
-            width=picture.width,
-            height=picture.height,
-        )
+def _attempt_from(row: Row[Any], status: AttemptStatus) -> Attempt:
+    return Attempt(
+        id=row.id,
+        task_id=row.task_id,
+        job_id=row.job_id,
+        endpoint=row.endpoint,
+        prompt_id=row.prompt_id,
+        status=status,
+        number=row.number,
+        graph=row.graph,
+        inputs=tuple(GraphInput(**given) for given in row.inputs),
+        created_at=row.created_at,
+        cost=row.cost,
+        kind=row.kind,
+        model=row.model,
     )
 
 
-def _settle_if_ended(session: Session, job: JobRow, now: float) -> None:
-    """Settle the job if none of its tasks waits or runs: done if it has a picture, failed for the last error if not."""
-    tasks = session.scalars(select(TaskRow).where(col(TaskRow.job_id) == job.id).order_by(col(TaskRow.index))).all()
-    if any(task.status in (TaskStatus.QUEUED, TaskStatus.RUNNING) for task in tasks):
+def _keep(verb: Verb, task_id: str, pictures: Sequence[Picture]) -> None:
+    if not pictures:
         return
-    has_picture = (
-        select(func.count()).select_from(PictureRow).where(col(PictureRow.task_id).in_([task.id for task in tasks]))
-    )
-    if session.scalars(has_picture).one():
-        _settle(session, job, JobStatus.DONE, "", now)
+    sizes = {picture.blob: picture.size for picture in pictures}
+    known = set(verb.connection.execute(_KNOWN_BLOBS, {"names": list(sizes)}).scalars())
+    new = [{"name": name, "size": size, "created_at": verb.now} for name, size in sizes.items() if name not in known]
+    if new:
+        verb.connection.execute(_ADD_BLOB, new)
+    rows = [
+        {
+            "task_id": task_id,
+            "position": position,
+            "blob": picture.blob,
+            "filename": picture.filename,
+            "kind": picture.kind,
+            "mime": picture.mime,
+            "size": picture.size,
+            "width": picture.width,
+            "height": picture.height,
+        }
+        for position, picture in enumerate(pictures)
+    ]
+    verb.connection.execute(_ADD_PICTURE, rows)
+
+
+def _learn(verb: Verb, learnt: Learnt) -> None:
+    moved = {
+        "b_endpoint": learnt.endpoint,
+        "b_kind": learnt.kind,
+        "v_rate": learnt.mgs_per_second,
+        "v_at": verb.now,
+    }
+    if verb.connection.execute(_MOVE_PACE, moved).rowcount == 0:
+        row = {"endpoint": learnt.endpoint, "kind": learnt.kind, "mgs_per_second": learnt.mgs_per_second}
+        verb.connection.execute(_ADD_PACE, {**row, "at": verb.now})
+
+
+def settle_if_ended(verb: Verb) -> None:
+    """Settle the job if none of its tasks waits or runs: done if it has a picture, failed for the last error if not."""
+    tasks = verb.connection.execute(_TASKS, {"job_id": verb.job["id"]}).all()
+    if any(task.status in OPEN_TASK for task in tasks):
+        return
+    if any(task.has_pictures for task in tasks):
+        _settle(verb, JobStatus.DONE, "", tasks)
     else:
         errors = [task.error for task in tasks if task.error]
-        _settle(session, job, JobStatus.FAILED, errors[-1] if errors else OutputMissing.code, now)
+        _settle(verb, JobStatus.FAILED, errors[-1] if errors else OutputMissing.code, tasks)
 
 
-def _settle(session: Session, job: JobRow, ending: JobStatus, reason: str, now: float) -> None:
+def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Row[Any]] | None = None) -> None:
     """End the hold and make the delivery due; `ending` is what the job becomes when its delivery ended.
 
     The charge is min(quote, measured) over the tasks that have pictures.
     """
-    with_pictures = select(func.sum(col(TaskRow.cost)), func.sum(col(TaskRow.measured))).where(
-        col(TaskRow.job_id) == job.id, col(TaskRow.id).in_(select(col(PictureRow.task_id)))
-    )
-    quoted, measured = session.execute(with_pictures).one()
-    charged = ledger.settle(session, job, min(int(quoted or 0), int(measured or 0)), now)
-    _move(session, job, JobStatus.DELIVERING, reason, now, ending=ending, charged=charged, finished_at=now)
-    delivery = session.scalars(select(DeliveryRow).where(col(DeliveryRow.job_id) == job.id)).one()
-    _move(session, delivery, DeliveryStatus.DUE, reason, now, due_at=now)
+    job_id = verb.job["id"]
+    if tasks is None:
+        tasks = verb.connection.execute(_TASKS, {"job_id": job_id}).all()
+    drawn = [task for task in tasks if task.has_pictures]
+    share = min(sum(task.cost for task in drawn), sum(task.measured for task in drawn))
+    bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
+    charged = ledger.settle(verb.session, bill, share, verb.now)
+    verb.move_job(JobStatus.DELIVERING, reason, ending=ending, charged=charged, finished_at=verb.now)
+    delivery = verb.connection.execute(_DELIVERY_OF, {"job_id": job_id}).one()
+    verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.DUE, reason, due_at=verb.now)

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.pace import Pace, ShareMeter
+from engine.pace import Pace, ShareMeter, kind_of
 
 
 class HandClock:
@@ -17,19 +17,59 @@ class HandClock:
 
 
 def test_an_unmeasured_endpoint_runs_at_its_weight():
-    assert Pace().seconds(3000, [("gpu", 2.0), ("cpu", 1.0)]) == 1.0
+    assert Pace().seconds({"x": 3000}, [("gpu", 2.0), ("cpu", 1.0)]) == 1.0
 
 
 def test_measurements_move_the_estimate():
     pace = Pace()
-    pace.observe("gpu", cost=1000, share=2.0)  # half the reference
-    assert pace.seconds(1000, [("gpu", 1.0)]) == 2.0
-    pace.observe("gpu", cost=1000, share=1.0)
-    assert 1.0 < pace.seconds(1000, [("gpu", 1.0)]) < 2.0
+    pace.observe("gpu", "x", cost=1000, share=2.0)  # half the reference
+    assert pace.seconds({"x": 1000}, [("gpu", 1.0)]) == 2.0
+    pace.observe("gpu", "x", cost=1000, share=1.0)
+    assert 1.0 < pace.seconds({"x": 1000}, [("gpu", 1.0)]) < 2.0
+
+
+def test_each_kind_of_work_is_learnt_by_itself():
+    pace = Pace()
+    for _ in range(10):
+        pace.observe("gpu", "slow", cost=1000, share=4.0)
+        pace.observe("gpu", "quick", cost=1000, share=0.5)
+    assert pace.seconds({"slow": 1000, "quick": 2000}, [("gpu", 1.0)]) == pytest.approx(4.0 + 1.0)
+
+
+def test_what_is_not_known_of_a_kind_is_guessed_from_the_endpoints_other_work():
+    pace = Pace()
+    pace.observe("gpu", "known", cost=1000, share=2.0)
+    assert pace.seconds({"new": 1000}, [("gpu", 1.0)]) == 2.0
+
+
+def test_an_endpoint_that_becomes_slow_is_believed_after_a_few_pictures():
+    pace = Pace()
+    for _ in range(50):
+        pace.observe("gpu", "x", cost=1000, share=1.0)
+    for _ in range(8):
+        pace.observe("gpu", "x", cost=1000, share=2.0)
+    assert 1.8 < pace.seconds({"x": 1000}, [("gpu", 1.0)]) < 2.0
+
+
+def test_what_was_learnt_outlives_the_process():
+    first, second = Pace(), Pace()
+    for share in (2.0, 3.0, 2.5):
+        learnt = first.observe("gpu", "x", cost=1000, share=share)
+    assert learnt is not None
+    second.load([learnt])
+    work, endpoints = {"x": 1000}, [("gpu", 1.0)]
+    assert second.seconds(work, endpoints) == pytest.approx(first.seconds(work, endpoints))
+
+
+def test_sizes_within_a_small_factor_are_one_kind():
+    assert kind_of("txt2img", "a", 512, 512) == kind_of("txt2img", "a", 544, 512)
+    assert kind_of("txt2img", "a", 512, 512) != kind_of("txt2img", "a", 1024, 1024)
+    assert kind_of("txt2img", "a", 512, 512) != kind_of("txt2img", "b", 512, 512)
 
 
 def test_nothing_to_run_on_gives_no_estimate():
-    assert Pace().seconds(1000, []) is None
+    assert Pace().seconds({"x": 1000}, []) is None
+    assert Pace().seconds({}, [("gpu", 1.0)]) == 0
 
 
 def test_an_attempt_alone_used_all_of_its_time():

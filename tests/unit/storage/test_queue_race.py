@@ -8,13 +8,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from engine.model import Identity
-from storage import queue
+from engine.model import CommunityPolicy, Identity
+from storage import intake, queue
 from storage.database import Database
 from storage.database_sqlite import writing_engine
-from storage.people import person
+from storage.people import person, set_policy
 from storage.proof import prove
-from storage.tables import CommunityRow, TaskRow
+from storage.tables import TaskRow
 from tests.fakes.books import NEEDS, POLICY, books_in, new_job, somebody
 
 TASKS = 30
@@ -22,13 +22,14 @@ CLAIMER = """
 import sys
 from sqlmodel import Session
 from storage.database_sqlite import writing_engine
-from storage.queue import claim
+from storage.queue import Claim, claim
+from tests.fakes.books import POLICY
 from pathlib import Path
 
 engine = writing_engine(Path(sys.argv[1]))
 while True:
     with Session(engine) as session:
-        attempt = claim(session, "gpu", [sys.argv[2]], None, 0.0)
+        attempt = claim(session, Claim(endpoint="gpu", needs=[sys.argv[2]]), POLICY, 0.0)
         session.commit()
     if attempt is None:
         break
@@ -44,7 +45,7 @@ def filled(path: Path) -> None:
     with Session(engine) as session:
         for number in range(TASKS // 6):
             somebody = person(session, Identity(platform="test", id=f"{number % 3}", name=""), 0.0)
-            queue.accept(session, new_job(somebody, f"k{number}", costs=[10] * 6), POLICY, 0.0)
+            intake.accept(session, new_job(somebody, f"k{number}", costs=[10] * 6), POLICY, 0.0)
         session.commit()
     engine.dispose()
 
@@ -61,7 +62,7 @@ def claim_all(engine: Engine) -> list[str]:
     claimed = []
     while True:
         with Session(engine) as session:
-            attempt = queue.claim(session, "gpu", [NEEDS], None, 0.0)
+            attempt = queue.claim(session, queue.Claim(endpoint="gpu", needs=[NEEDS]), POLICY, 0.0)
             session.commit()
         if attempt is None:
             return claimed
@@ -98,7 +99,7 @@ async def test_a_communitys_weight_is_its_peoples_share(tmp_path: Path) -> None:
         room = await books.community("test", "guild", "Guild")
 
         def double(session: Session) -> None:
-            session.get_one(CommunityRow, room.id).weight = 2.0
+            set_policy(session, room.id, CommunityPolicy(weight=2.0))
 
         await opened.database.write(double)
         ada, bob = await somebody(books), await somebody(books, "bob")

@@ -1,0 +1,238 @@
+"""The way in: a job is accepted, its credits held, its tasks tagged for the fair queue."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
+from sqlmodel import Session, col
+
+from engine.errors import QueueFull
+from engine.fairness import tags
+from engine.ids import new_id
+from engine.model import BoundTask, CommunityPolicy, DeliveryStatus, Job, JobStatus, Lane, NewJob, Payer, TaskStatus
+from storage import bans, ledger
+from storage.policy import Policy, policy_from
+from storage.tables import (
+    CommunityRow,
+    DeliveryRow,
+    FlowRow,
+    JobInputRow,
+    JobRow,
+    LaneRow,
+    PersonRow,
+    TaskRow,
+    table_of,
+)
+from storage.views import job_of
+
+_JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
+_PERSON, _COMMUNITY = table_of(PersonRow), table_of(CommunityRow)
+
+_LOCK_PERSON = select(_PERSON.c.wallet_id).where(_PERSON.c.id == bindparam("person_id")).with_for_update()
+_ACTIVE = select(func.count()).where(_JOB.c.person_id == bindparam("person_id"), _JOB.c.status.in_(ledger.OPEN_HOLD))
+_STANDING = (
+    select(
+        select(_JOB.c.id).where(_JOB.c.request_key == bindparam("key")).scalar_subquery().label("known"),
+        _COMMUNITY.c.policy,
+        _COMMUNITY.c.wallet_id,
+        _FLOW.c.last_finish,
+        _LANE.c.virtual_time,
+        _ACTIVE.scalar_subquery().label("active"),
+    )
+    .select_from(_PERSON)
+    .outerjoin(_COMMUNITY, _COMMUNITY.c.id == bindparam("community_id"))
+    .outerjoin(_FLOW, and_(_FLOW.c.person_id == _PERSON.c.id, _FLOW.c.lane == bindparam("lane")))
+    .outerjoin(_LANE, _LANE.c.lane == bindparam("lane"))
+    .where(_PERSON.c.id == bindparam("person_id"))
+)
+_ACTIVE_HERE = select(
+    func.count().filter(_JOB.c.person_id == bindparam("person_id")).label("own"), func.count().label("together")
+).where(_JOB.c.community_id == bindparam("community_id"), _JOB.c.status.in_(ledger.OPEN_HOLD))
+_ADD_JOB = insert(_JOB).inline()
+_ADD_TASK = insert(_TASK).inline()
+_ADD_INPUT = insert(table_of(JobInputRow)).inline()
+_ADD_DELIVERY = insert(table_of(DeliveryRow)).inline()
+_ADD_FLOW = insert(_FLOW).inline()
+_MOVE_FLOW = (
+    update(_FLOW)
+    .where(_FLOW.c.person_id == bindparam("b_person_id"), _FLOW.c.lane == bindparam("b_lane"))
+    .values(last_finish=bindparam("v_last_finish"))
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """Who pays how much; see `ledger.Billed`."""
+
+    id: str
+    wallet_id: str
+    quote: int
+
+
+def accept(session: Session, new: NewJob, policy: Policy, now: float) -> Job:
+    """Hold the quote and insert job, tasks and delivery; see `Books.accept`."""
+    if not new.tasks:
+        raise ValueError("a job without tasks would never end")
+    connection = session.connection()
+    who = {"person_id": new.person_id}
+    own_wallet = connection.execute(_LOCK_PERSON, who).scalar_one()
+    asked = {**who, "key": new.request.request_key, "community_id": new.community_id, "lane": new.request.lane.value}
+    standing = connection.execute(_STANDING, asked).one()
+    if standing.known is not None:
+        return job_of(session.scalars(select(JobRow).where(col(JobRow.id) == standing.known)).one())
+    bans.check(session, new.person_id, new.community_id, now)
+    rules = policy_from(standing.policy or {})
+    _check_room(connection, new, standing.active, rules, policy)
+    wallet_id = own_wallet
+    if rules.payer is Payer.COMMUNITY and new.community_id is not None:
+        wallet_id = standing.wallet_id
+        ledger.check_allowance(session, new.community_id, new.person_id, new.quote, policy, now)
+    row = _job_columns(new, wallet_id, now)
+    connection.execute(_ADD_JOB, row)
+    ledger.hold(session, Bill(id=row["id"], wallet_id=wallet_id, quote=new.quote), policy, now)
+    _add_tasks(connection, row["id"], new, rules, standing)
+    inputs = sorted({given.blob for task in new.tasks for given in task.inputs})
+    if inputs:
+        connection.execute(_ADD_INPUT, [{"job_id": row["id"], "blob": blob} for blob in inputs])
+    connection.execute(_ADD_DELIVERY, _delivery_columns(row["id"], new, now))
+    return _accepted(new, row)
+
+
+def line_of(lane: Lane, needs: str, community_id: str | None) -> str:
+    """Name the line of the queue in which a task waits: with those alike in lane, needs and community."""
+    return f"{lane} {hashlib.sha256(needs.encode()).hexdigest()[:16]} {community_id or ''}"
+
+
+def task_columns(task: BoundTask, new: NewJob, start: int, finish: int) -> dict[str, Any]:
+    """Give what a waiting task's row holds of a request: all but its identity."""
+    return {
+        "index": task.index,
+        "status": TaskStatus.QUEUED,
+        "lane": new.request.lane,
+        "start_tag": start,
+        "finish_tag": finish,
+        "cost": task.cost,
+        "seed": str(task.seed),
+        "needs": task.needs,
+        "ready": True,
+        "line": line_of(new.request.lane, task.needs, new.community_id),
+        "person_id": new.person_id,
+        "community_id": new.community_id or "",
+        "model": new.model,
+        "kind": task.kind,
+        "inputs": [asdict(given) for given in task.inputs],
+        "graph": task.graph,
+    }
+
+
+def add_tasks(connection: Connection, job_id: str, new: NewJob, tagged: Sequence[tuple[int, int]]) -> None:
+    """Insert a job's tasks with their (start, finish) tags."""
+    fresh = {"job_id": job_id, "measured": 0, "tries": 0, "endpoint": "", "error": "", "avoid": ""}
+    rows = [
+        {"id": new_id(), **fresh, **task_columns(task, new, start, finish)}
+        for task, (start, finish) in zip(new.tasks, tagged, strict=True)
+    ]
+    connection.execute(_ADD_TASK, rows)
+
+
+def _add_tasks(connection: Connection, job_id: str, new: NewJob, rules: CommunityPolicy, standing: Row[Any]) -> None:
+    tagged = tags(
+        virtual_time=standing.virtual_time or 0,
+        last_finish=standing.last_finish or 0,
+        costs=[task.cost for task in new.tasks],
+        weight=rules.weight,
+    )
+    add_tasks(connection, job_id, new, [(tag.start, tag.finish) for tag in tagged])
+    lane, finish = new.request.lane.value, tagged[-1].finish
+    if standing.last_finish is None:
+        first = {"person_id": new.person_id, "lane": lane, "last_finish": finish, "served_finish": 0}
+        connection.execute(_ADD_FLOW, first)
+    else:
+        moved = {"b_person_id": new.person_id, "b_lane": lane, "v_last_finish": finish}
+        connection.execute(_MOVE_FLOW, moved)
+
+
+def _check_room(connection: Connection, new: NewJob, active: int, rules: CommunityPolicy, policy: Policy) -> None:
+    """Raise QueueFull where a cap on queued jobs is reached; `scope` says whose: yours, yours here, all's here."""
+    _check_cap(active, policy.max_queued_jobs)
+    together_cap = rules.max_queued_together or policy.max_community_jobs
+    if new.community_id is None or (rules.max_queued is None and together_cap is None):
+        return
+    asked = {"person_id": new.person_id, "community_id": new.community_id}
+    here = connection.execute(_ACTIVE_HERE, asked).one()
+    _check_cap(here.own, rules.max_queued, scope="here")
+    _check_cap(here.together, together_cap, scope="together")
+
+
+def _check_cap(queued: int, limit: int | None, **scope: str) -> None:
+    if limit is not None and queued >= limit:
+        raise QueueFull(f"{queued} jobs of {limit} are on their way", limit=limit, queued=queued, **scope)
+
+
+def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
+    request = new.request
+    return {
+        "id": new_id(),
+        "request_key": request.request_key,
+        "person_id": new.person_id,
+        "community_id": new.community_id,
+        "wallet_id": wallet_id,
+        "status": JobStatus.QUEUED,
+        "ending": "",
+        "reason": "",
+        "lane": request.lane,
+        "place": asdict(request.place),
+        "template": request.template,
+        "template_hash": new.template_hash,
+        "model": new.model,
+        "options": dict(request.options),
+        "text": request.text,
+        "count": request.count,
+        "private": request.private,
+        "spoiler": request.spoiler,
+        "quote": new.quote,
+        "charged": 0,
+        "created_at": now,
+    }
+
+
+def _delivery_columns(job_id: str, new: NewJob, now: float) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "job_id": job_id,
+        "platform": new.request.place.platform,
+        "status": DeliveryStatus.WAITING,
+        "owner": "",
+        "message_id": "",
+        "tries": 0,
+        "due_at": now,
+    }
+
+
+def _accepted(new: NewJob, row: Mapping[str, Any]) -> Job:
+    request = new.request
+    return Job(
+        id=row["id"],
+        request_key=request.request_key,
+        person_id=new.person_id,
+        community_id=new.community_id,
+        status=JobStatus.QUEUED,
+        reason="",
+        lane=request.lane,
+        place=request.place,
+        template=request.template,
+        template_hash=new.template_hash,
+        model=new.model,
+        options=row["options"],
+        text=request.text,
+        count=request.count,
+        private=request.private,
+        spoiler=request.spoiler,
+        quote=new.quote,
+        charged=0,
+        created_at=row["created_at"],
+        started_at=None,
+        finished_at=None,
+    )
