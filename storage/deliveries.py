@@ -1,16 +1,33 @@
 """Deliveries: what is due to whom. With its delivery a job ends for good."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlmodel import Session, col
 
 from engine.errors import AtelierError
-from engine.model import Delivery, DeliveryStatus, JobStatus
+from engine.model import Delivery, DeliveryStatus, JobStatus, Place, TaskStatus
+from engine.ports import Clock, Deliveries
 from storage import ledger
-from storage.lives import transition
-from storage.tables import DeliveryRow, JobRow
+from storage.database import Database
+from storage.lives import Steps, transition
+from storage.tables import DeliveryRow, JobRow, TallyRow, TaskRow, table_of
 from storage.views import delivery_of
+
+CLOCK_WENT_BACK = 2 * 3600.0  # seconds ahead that nothing is ever put off by: whatever says so was due already
+
+_DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
+_LOCK = (
+    select(_DELIVERY.c.id, _DELIVERY.c.job_id, _DELIVERY.c.status, _DELIVERY.c.owner, _DELIVERY.c.tries)
+    .where(_DELIVERY.c.id == bindparam("b_delivery"))
+    .with_for_update()
+)
+_LOCK_JOB = (
+    select(_JOB.c.id, _JOB.c.status, _JOB.c.ending, _JOB.c.reason)
+    .where(_JOB.c.id == bindparam("b_job"))
+    .with_for_update()
+)
 
 
 def due(session: Session, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
@@ -24,7 +41,10 @@ def due(session: Session, platforms: Sequence[str], limit: int, owner: str, now:
         .where(
             col(DeliveryRow.platform).in_(platforms),
             or_(
-                and_(col(DeliveryRow.status) == DeliveryStatus.DUE, col(DeliveryRow.due_at) <= now),
+                and_(
+                    col(DeliveryRow.status) == DeliveryStatus.DUE,
+                    or_(col(DeliveryRow.due_at) <= now, col(DeliveryRow.due_at) > now + CLOCK_WENT_BACK),
+                ),
                 and_(col(DeliveryRow.status) == DeliveryStatus.SENDING, col(DeliveryRow.owner) != owner),
             ),
         )
@@ -41,41 +61,196 @@ def of_job(session: Session, job_id: str) -> Delivery | None:
     return None if found is None else delivery_of(found[0], found[1])
 
 
-def posted(session: Session, delivery_id: str, message_id: str) -> None:
+def of_jobs(session: Session, job_ids: Collection[str]) -> tuple[Delivery, ...]:
+    """Give the deliveries of several jobs."""
+    chosen = select(DeliveryRow, JobRow).join(JobRow).where(col(JobRow.id).in_(job_ids))
+    return tuple(delivery_of(row, job) for row, job in session.execute(chosen))
+
+
+def positions(session: Session) -> dict[str, int]:
+    """Give the place in the queue of every job of which something waits: 1 is next.
+
+    A job stands where the first of its waiting tasks does, as `views` says of one job.
+    """
+    waiting = (
+        select(col(TaskRow.job_id))
+        .where(col(TaskRow.status) == TaskStatus.QUEUED)
+        .order_by(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
+    )
+    in_order = dict.fromkeys(session.scalars(waiting))
+    return {job_id: position for position, job_id in enumerate(in_order, start=1)}
+
+
+def posting(session: Session, delivery_id: str, now: float) -> bool:
+    """Note that the message is about to be posted; True if it may have been before, which is counted."""
+    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    if row is None:
+        return False
+    again = row.posting_at is not None
+    if again:
+        row.repeats += 1
+        tally(session, "repeated")
+    row.posting_at = now
+    return again
+
+
+def not_posted(session: Session, delivery_id: str) -> None:
+    """The platform said that it did not take the post that `posting` announced."""
+    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    if row is not None:
+        row.posting_at = None
+
+
+def posted(session: Session, delivery_id: str, message_id: str, now: float) -> None:
     """Remember the one message of the job."""
     row = session.get(DeliveryRow, delivery_id, with_for_update=True)
     if row is not None:
-        row.message_id = message_id
+        row.message_id, row.posted_at, row.posting_at = message_id, now, None
+
+
+def message_gone(session: Session, delivery_id: str) -> None:
+    """Forget the message, which nobody can edit any more: the next one is posted anew."""
+    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    if row is not None:
+        _forget_message(row)
+
+
+def moved(session: Session, delivery_id: str, place: Place, reason: str) -> None:
+    """Have the result go to another place, because of the error `reason`."""
+    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    if row is not None:
+        _forget_message(row)
+        row.platform, row.place, row.fallback, row.detour = place.platform, asdict(place), None, reason
+        tally(session, "moved")
+
+
+def again(session: Session, job_id: str, place: Place, now: float) -> bool:
+    """Make an ended delivery due again; see `Deliveries.again`."""
+    chosen = select(DeliveryRow).where(col(DeliveryRow.job_id) == job_id).with_for_update()
+    row = session.scalars(chosen).first()
+    if row is None:
+        return False
+    undeliverable = row.status == DeliveryStatus.UNDELIVERABLE
+    if not transition(session, row, DeliveryStatus.DUE, "asked for again", at=now, owner="", due_at=now, tries=0):
+        return False
+    row.repairs += 1
+    if undeliverable:
+        _forget_message(row)
+        row.platform, row.place, row.fallback, row.detour = place.platform, asdict(place), None, None
+    else:
+        row.fallback = asdict(place)
+    tally(session, "repaired")
+    return True
+
+
+def tally(session: Session, name: str) -> None:
+    """Count one more."""
+    row = session.get(TallyRow, name, with_for_update=True)
+    if row is None:
+        session.add(TallyRow(name=name, count=1))
+    else:
+        row.count += 1
+
+
+def tallies(session: Session) -> dict[str, int]:
+    """Give everything that is counted for ever."""
+    return dict(session.execute(select(col(TallyRow.name), col(TallyRow.count))).tuples().all())
 
 
 def take(session: Session, delivery_id: str, owner: str, now: float) -> bool:
     """Take a due delivery for sending; False if this process is sending it, or it ended, or nothing is due."""
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    connection = session.connection()
+    row = connection.execute(_LOCK, {"b_delivery": delivery_id}).first()
     if row is None or (row.status == DeliveryStatus.SENDING and row.owner == owner):
         return False
-    return transition(session, row, DeliveryStatus.SENDING, "", at=now, owner=owner, tries=row.tries + 1)
+    steps, sending = Steps(connection, at=now), {"owner": owner, "tries": row.tries + 1}
+    taken = steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending)
+    steps.write()
+    return taken
 
 
 def done(session: Session, delivery_id: str, now: float) -> None:
     """The result is in the chat: the job ends."""
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
-    if row is not None and transition(session, row, DeliveryStatus.DELIVERED, "", at=now, owner=""):
-        job = _job(session, row)
-        transition(session, job, JobStatus(job.ending), job.reason, at=now)
+    connection = session.connection()
+    row = connection.execute(_LOCK, {"b_delivery": delivery_id}).first()
+    steps = Steps(connection, at=now)
+    if row is None or not steps.move(
+        DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.DELIVERED, "", owner=""
+    ):
+        return
+    job = connection.execute(_LOCK_JOB, {"b_job": row.job_id}).one()
+    if job.status == JobStatus.DELIVERING:
+        steps.move(JobRow, job.id, job.id, job.status, JobStatus(job.ending), job.reason)
+    steps.write()
 
 
 def failed(session: Session, delivery_id: str, error: AtelierError, retry_at: float | None, now: float) -> None:
-    """The platform did not take it: due again at `retry_at`, or never; then the job ends and is refunded."""
+    """The platform did not take it: due again at `retry_at`, or never; then the job ends and is refunded.
+
+    A job that had ended before, and was only to be shown again, keeps its end and its charge.
+    """
     row = session.get(DeliveryRow, delivery_id, with_for_update=True)
     if row is None:
         return
     if retry_at is not None:
         transition(session, row, DeliveryStatus.DUE, error.code, at=now, owner="", due_at=retry_at)
     elif transition(session, row, DeliveryStatus.UNDELIVERABLE, error.code, at=now, owner=""):
+        tally(session, "undeliverable")
         job = _job(session, row)
-        ledger.refund(session, job, error.code, now)
-        transition(session, job, JobStatus(job.ending), error.code, at=now, charged=0)
+        if job.status == JobStatus.DELIVERING:
+            ledger.refund(session, job, error.code, now)
+            transition(session, job, JobStatus(job.ending), error.code, at=now, charged=0)
+
+
+def _forget_message(row: DeliveryRow) -> None:
+    row.message_id, row.posted_at, row.posting_at = "", None, None
+    row.generation += 1
 
 
 def _job(session: Session, row: DeliveryRow) -> JobRow:
     return session.scalars(select(JobRow).where(col(JobRow.id) == row.job_id).with_for_update()).one()
+
+
+class SqlDeliveries:
+    """Implements `engine.ports.Deliveries`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def of_jobs(self, job_ids: Collection[str]) -> tuple[Delivery, ...]:
+        """See `Deliveries.of_jobs`."""
+        return await self._database.read(lambda session: of_jobs(session, job_ids))
+
+    async def positions(self) -> Mapping[str, int]:
+        """See `Deliveries.positions`."""
+        return await self._database.read(positions)
+
+    async def posting(self, delivery_id: str) -> bool:
+        """See `Deliveries.posting`."""
+        return await self._database.write(lambda session: posting(session, delivery_id, self._clock.now()))
+
+    async def not_posted(self, delivery_id: str) -> None:
+        """See `Deliveries.not_posted`."""
+        await self._database.write(lambda session: not_posted(session, delivery_id))
+
+    async def message_gone(self, delivery_id: str) -> None:
+        """See `Deliveries.message_gone`."""
+        await self._database.write(lambda session: message_gone(session, delivery_id))
+
+    async def moved(self, delivery_id: str, place: Place, reason: str) -> None:
+        """See `Deliveries.moved`."""
+        await self._database.write(lambda session: moved(session, delivery_id, place, reason))
+
+    async def again(self, job_id: str, place: Place) -> bool:
+        """See `Deliveries.again`."""
+        return await self._database.write(lambda session: again(session, job_id, place, self._clock.now()))
+
+    async def tallies(self) -> Mapping[str, int]:
+        """See `Deliveries.tallies`."""
+        return await self._database.read(tallies)
+
+
+def open_deliveries(database: Database, clock: Clock) -> Deliveries:
+    """Give the deliveries of an open database; closing the database stays with the caller."""
+    return SqlDeliveries(database, clock)

@@ -12,7 +12,7 @@ transfers: two entries under one key, of which nothing is lost.
 from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import bindparam, case, func, insert, select
 from sqlmodel import Session, col
 
 from engine.accounts import Allowance
@@ -32,6 +32,12 @@ from storage.tables import (
 )
 
 _POST = insert(table_of(LedgerEntryRow)).inline()
+
+
+_LOCK_WALLET = select(col(WalletRow.granted_period)).where(col(WalletRow.id) == bindparam("b_wallet")).with_for_update()
+_AVAILABLE = select(func.coalesce(func.sum(col(LedgerEntryRow.amount)), 0)).where(
+    col(LedgerEntryRow.wallet_id) == bindparam("b_wallet")
+)
 
 
 class Billed(Protocol):
@@ -128,8 +134,11 @@ def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> 
 
 def hold(session: Session, job: Billed, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    wallet = _granted(session, job.wallet_id, policy, now)
-    _require(session, wallet, job.quote, policy, now)
+    connection, asked = session.connection(), {"b_wallet": job.wallet_id}
+    period = connection.execute(_LOCK_WALLET, asked).scalar_one()
+    if period < policy.period(now) or connection.execute(_AVAILABLE, asked).scalar_one() < job.quote:
+        wallet = _granted(session, job.wallet_id, policy, now)
+        _require(session, wallet, job.quote, policy, now)
     _post(session, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
 
 

@@ -1,11 +1,11 @@
 """The one writer: transactions that wait together are committed together.
 
 A commit waits for the disk (an fsync), and that wait is most of what a write costs. So whatever waits when the writer
-becomes free runs one after another, each in a savepoint of its own, inside one outer transaction with one commit; only
-then do the callers get their results. A transaction that refuses (an AtelierError, or any error of its own) rolls back
-to its savepoint and leaves the others alone. If the database fails, the whole group is rolled back and each runs again,
-apart: one that is too large for what is left of the disk does not take the others with it. Work must therefore be
-repeatable: it touches nothing but its session.
+becomes free runs one after another inside one transaction with one commit; only then do the callers get their results.
+If one of them refuses (an AtelierError, or any error of its own), the group is rolled back and runs again, each in a
+savepoint of its own: the refusal leaves the others alone, and the many groups without one are spared the savepoints. If
+the database fails, the whole group is rolled back and each runs again, apart: one that is too large for what is left
+of the disk does not take the others with it. Work must therefore be repeatable: it touches nothing but its session.
 """
 
 import threading
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,9 +34,13 @@ class _Work(Generic[T]):
         self.future: Future[T] = Future()
         self.resolve: Callable[[], None] = lambda: None
 
-    def run(self, connection: Connection) -> None:
-        """Run in a savepoint and remember what to tell the caller. Raises SQLAlchemyError; the group is then void."""
-        session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    def run(self, connection: Connection, *, apart: bool) -> None:
+        """Run and remember what to tell the caller, `apart` in a savepoint of its own.
+
+        Raises SQLAlchemyError, and without a savepoint whatever the verb raises; the group is then void.
+        """
+        mode: Literal["create_savepoint", "rollback_only"] = "create_savepoint" if apart else "rollback_only"
+        session = Session(connection, join_transaction_mode=mode, expire_on_commit=False)
         try:
             value = self.verb(session)
             session.commit()
@@ -44,6 +48,8 @@ class _Work(Generic[T]):
         except SQLAlchemyError:
             raise
         except BaseException as error:
+            if not apart:
+                raise
             refusal = error
             session.rollback()
             self.resolve = lambda: self.future.set_exception(refusal)
@@ -139,14 +145,16 @@ class Writer:
                 group.append(work)
         return group
 
-    def _commit(self, group: list[_Work[object]]) -> None:
+    def _commit(self, group: list[_Work[object]], *, apart: bool = False) -> None:
         try:
             with self._engine.connect() as connection, connection.begin():
                 for work in group:
-                    work.run(connection)
+                    work.run(connection, apart=apart)
                 self._fault("commit")
         except BaseException as error:  # whatever it is, this thread lives on and nobody waits in vain
-            if len(group) > 1:
+            if len(group) > 1 and not apart and not isinstance(error, SQLAlchemyError | OSError):
+                self._commit(group, apart=True)
+            elif len(group) > 1:
                 for work in group:
                     self._commit([work])
             else:
