@@ -24,8 +24,13 @@ workflows = typer.Typer(help="Workflow templates.", no_args_is_help=True)
 app.add_typer(workflows, name="workflows")
 models = typer.Typer(help="Model files.", no_args_is_help=True)
 app.add_typer(models, name="models")
+quota = typer.Typer(help="Credits: who has how much, and whether the books add up.", no_args_is_help=True)
+app.add_typer(quota, name="quota")
 
 FREE_WORDS = {"ignore_unknown_options": True}  # what is no option of ours is the grammar's, or the sampler's
+WhoArgument = Annotated[
+    str, typer.Argument(help="platform:id of a person or a chat, such as discord:42; or our own id.")
+]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file. Default: ./atelier.toml.")]
 
 
@@ -130,6 +135,82 @@ def list_model_files(context: typer.Context) -> None:
     settings = read_settings(context)
     configure_logs("error", "console")
     run(settings, list_models(settings, Console()))
+
+
+@quota.command("show")
+def show_quota(
+    context: typer.Context, who: Annotated[str, typer.Argument(help="platform:id; everybody without it.")] = ""
+) -> None:
+    """Show wallets: what is available, held and granted."""
+    from rich.console import Console
+
+    from bot.quota import show
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, show(settings, Console(), who))
+
+
+@quota.command("statement")
+def show_statement(
+    context: typer.Context,
+    who: WhoArgument,
+    limit: Annotated[int, typer.Option(min=1, help="The most entries that are shown.")] = 30,
+) -> None:
+    """Show a wallet's entries, the newest first, and what they were for."""
+    from rich.console import Console
+
+    from bot.quota import statement
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, statement(settings, Console(), who, limit))
+
+
+@quota.command("grant")
+def grant_credits(
+    context: typer.Context,
+    who: WhoArgument,
+    amount: Annotated[float, typer.Argument(min=0.001, metavar="CREDITS", help="How many.")],
+) -> None:
+    """Make credits and give them to a person or a chat."""
+    from rich.console import Console
+
+    from bot.quota import grant
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, grant(settings, Console(), who, amount))
+
+
+@quota.command("limits")
+def set_limits(
+    context: typer.Context,
+    who: WhoArgument,
+    amount: Annotated[
+        float | None, typer.Argument(min=0, metavar="[CREDITS]", help="Without it: as the settings say.")
+    ] = None,
+) -> None:
+    """Grant a person or a chat this much each period, instead of what the settings say."""
+    from rich.console import Console
+
+    from bot.quota import limits
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, limits(settings, Console(), who, amount))
+
+
+@quota.command("audit")
+def audit_books(context: typer.Context) -> None:
+    """Prove that every balance, job and transfer adds up; exit code 1 and the wallet's name where one does not."""
+    from rich.console import Console
+
+    from bot.quota import audit
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, audit(settings, Console()))
 
 
 def main() -> None:

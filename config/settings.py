@@ -180,12 +180,31 @@ class QuotaSettings(Section):
 
     grant: int = Field(default=600, ge=0, le=1_000_000_000)
     """Credits granted to each person each period, 0 to 1000000000."""
+    community_grant: int = Field(default=0, ge=0, le=1_000_000_000)
+    """Credits granted to each community's wallet each period, 0 to 1000000000. Anybody can make a community."""
     period_hours: float = Field(default=24.0, gt=0, le=8784)
     """Length of a period in hours, above 0 and at most 8784 (a year)."""
     max_queued_jobs: int = Field(default=20, ge=1, le=10_000)
     """The most jobs that one person may have waiting or running, 1 to 10000."""
     max_jobs_per_request: int = Field(default=16, ge=1, le=1000)
     """The most jobs that one message with {a, b} in it may make, 1 to 1000."""
+
+
+class QueueSettings(Section):
+    """Whose turn it is, and how long anything may wait."""
+
+    max_running_tasks: int = Field(default=8, ge=0, le=10_000)
+    """The most pictures of one person that are made at once, 0 to 10000; 0: no limit."""
+    max_community_jobs: int = Field(default=0, ge=0, le=1_000_000)
+    """The most jobs of one community's people waiting or running, 0 to 1000000; 0: no limit."""
+    max_community_tasks: int = Field(default=0, ge=0, le=10_000)
+    """The most pictures of one community's people that are made at once, 0 to 10000; 0: no limit."""
+    relaxed_share: int = Field(default=10, ge=0, le=90)
+    """Per cent of the work that relaxed jobs get while fast ones wait too, 0 to 90."""
+    affinity: int = Field(default=20, ge=0, le=100_000)
+    """Credits of work that an endpoint may do before its turn because it has the checkpoint loaded, 0 to 100000."""
+    max_wait_hours: float = Field(default=24.0, gt=0, le=8784)
+    """Hours that a job may wait before it ends unmade and its credits return, above 0 and at most 8784."""
 
 
 class TasksSettings(Section):
@@ -206,6 +225,22 @@ class InputsSettings(Section):
     """Width times height in pixels, 4096 to 268435456. The default is 4096 x 4096."""
     max_side: int = Field(default=8192, ge=64, le=65_535)
     """The longer side in pixels, 64 to 65535."""
+
+
+class DeliverySettings(Section):
+    """How results reach people."""
+
+    ping_after: float = Field(default=300.0, ge=0, le=86_400)
+    """Seconds of waiting after which the person is called once when the result is there, 0 to 86400. 0: never."""
+
+
+class RetentionSettings(Section):
+    """How long files are kept; a community's own policy goes before."""
+
+    days: int = Field(default=0, ge=0, le=36_500)
+    """Days that pictures, and the pictures they start from, are kept after their job ended, 0 to 36500. 0: for ever."""
+    sampler_hours: float = Field(default=24.0, ge=1, le=8784)
+    """Hours that the sampler child keeps its own copies of inputs and results, 1 to 8784."""
 
 
 class LogSettings(Section):
@@ -263,10 +298,16 @@ class Settings(BaseSettings):
     """What a request means that does not say."""
     quota: QuotaSettings = QuotaSettings()
     """What a person may ask for."""
+    queue: QueueSettings = QueueSettings()
+    """Whose turn it is."""
     tasks: TasksSettings = TasksSettings()
     """How hard a picture is tried."""
     inputs: InputsSettings = InputsSettings()
     """Limits for pictures that people send."""
+    delivery: DeliverySettings = DeliverySettings()
+    """How results reach people."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long files are kept."""
     log: LogSettings = LogSettings()
     """What the service writes to its standard error."""
 

@@ -69,6 +69,19 @@ class Database:
         """Whether no other service process can use it: on SQLite a lock sees to that."""
         return self._lock is not None
 
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open an SQLite file beside the process that holds its lock: `write` fails. Blocks. Raises DatabaseBroken."""
+        database_sqlite.check_file(path)
+        return cls(
+            writing=database_sqlite.reading_engine(path, 1),
+            reading=database_sqlite.reading_engine(path, _READERS),
+            where=str(path),
+            path=None,
+            lock=None,
+            fault=_no_fault,
+        )
+
     async def write(self, verb: Callable[[Session], T]) -> T:
         """Run a verb as one transaction; see the class."""
         return await _result(self._writer.submit(verb))

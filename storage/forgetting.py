@@ -50,15 +50,21 @@ def forget(session: Session, person_id: str, policy: Policy, now: float) -> Forg
 
 
 def _stop(session: Session, jobs: Iterable[JobRow], now: float) -> tuple[Attempt, ...]:
-    """Cancel what is on its way, and end deliveries: there is nobody to tell any more."""
+    """Cancel what is on its way, and end deliveries: there is nobody to tell any more.
+
+    The verbs of queue and deliveries write past the rows that are loaded here, which are read again after each.
+    """
     attempts: list[Attempt] = []
-    for job in jobs:
-        if job.status in ledger.OPEN_HOLD:
-            _, running = work.cancel(session, job.id, "cancelled by owner", now)
+    for job_id, status in [(job.id, job.status) for job in jobs]:
+        if status in ledger.OPEN_HOLD:
+            _, running = work.cancel(session, job_id, "cancelled by owner", now)
             attempts += running
-        due = select(DeliveryRow).where(col(DeliveryRow.job_id) == job.id, col(DeliveryRow.status).in_(_OPEN_DELIVERY))
-        for delivery in session.scalars(due).all():
-            deliveries.failed(session, delivery.id, Interrupted(), None, now)
+            session.expire_all()
+        open_now = col(DeliveryRow.status).in_(_OPEN_DELIVERY)
+        due = select(col(DeliveryRow.id)).where(col(DeliveryRow.job_id) == job_id, open_now)
+        for delivery_id in session.scalars(due).all():
+            deliveries.failed(session, delivery_id, Interrupted(), None, now)
+            session.expire_all()
     return tuple(attempts)
 
 

@@ -34,26 +34,27 @@ def prove(session: Session) -> list[str]:
 def _job_money(job: JobRow, entries: list[LedgerEntryRow]) -> list[str]:
     """Check: one hold of the quote, ended exactly when the job is settled, and a refund of no more than the charge."""
     problems = []
+    where = f"wallet {job.wallet_id}: job {job.id}"
     requotes = sum(entry.amount for entry in entries if entry.key.startswith("requote:"))
     once = [entry for entry in entries if not entry.key.startswith("requote:")]
     kinds = Counter(str(entry.kind) for entry in once)
     amounts = {str(entry.kind): entry for entry in once}
     ends = kinds[EntryKind.CHARGE] + kinds[EntryKind.RELEASE]
     if kinds[EntryKind.HOLD] != 1 or amounts[EntryKind.HOLD].amount + requotes != -job.quote:
-        problems.append(f"job {job.id}: not exactly one hold of its quote")
+        problems.append(f"{where}: not exactly one hold of its quote")
     if ends != (0 if job.status in ledger.OPEN_HOLD else 1):
-        problems.append(f"job {job.id} is {job.status}, and its hold was ended {ends} times")
+        problems.append(f"{where} is {job.status}, and its hold was ended {ends} times")
     charged = amounts[EntryKind.CHARGE].charged_mgs if kinds[EntryKind.CHARGE] else 0
     if kinds[EntryKind.CHARGE] and amounts[EntryKind.CHARGE].amount != job.quote - charged:
-        problems.append(f"job {job.id}: charge and returned rest are not the quote")
+        problems.append(f"{where}: charge and returned rest are not the quote")
     if kinds[EntryKind.RELEASE] and amounts[EntryKind.RELEASE].amount != job.quote:
-        problems.append(f"job {job.id}: the release is not the quote")
+        problems.append(f"{where}: the release is not the quote")
     if kinds[EntryKind.REFUND] and amounts[EntryKind.REFUND].amount != charged:
-        problems.append(f"job {job.id}: the refund is not the charge")
+        problems.append(f"{where}: the refund is not the charge")
     if job.charged != charged - (charged if kinds[EntryKind.REFUND] else 0):
-        problems.append(f"job {job.id} says charged {job.charged}, its entries say otherwise")
+        problems.append(f"{where} says charged {job.charged}, its entries say otherwise")
     if any(entry.wallet_id != job.wallet_id for entry in entries):
-        problems.append(f"job {job.id}: entries in a wallet that is not the job's")
+        problems.append(f"{where}: entries in a wallet that is not the job's")
     return problems
 
 
@@ -91,26 +92,46 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
 
 
 def _balances(session: Session) -> list[str]:
-    """Check that nobody owes, and that a balance is what came in less what jobs took and hold."""
+    """Check that nobody owes or ever owed, and that a balance is what came in less what jobs took and hold."""
     problems = []
     came_in: Counter[str] = Counter()
-    for entry in session.scalars(select(LedgerEntryRow)):
+    balances: Counter[str] = Counter()
+    overdrawn: dict[str, int] = {}
+    entries = select(
+        col(LedgerEntryRow.wallet_id),
+        col(LedgerEntryRow.kind),
+        col(LedgerEntryRow.amount),
+        col(LedgerEntryRow.sequence),
+    ).order_by(col(LedgerEntryRow.sequence))
+    for entry in session.execute(entries):
         if entry.kind in (EntryKind.GRANT, EntryKind.TRANSFER):
             came_in[entry.wallet_id] += entry.amount
+        balances[entry.wallet_id] += entry.amount
+        if balances[entry.wallet_id] < 0:
+            overdrawn.setdefault(entry.wallet_id, entry.sequence)
     taken: Counter[str] = Counter()
-    for job in session.scalars(select(JobRow)):
+    for job in session.execute(
+        select(col(JobRow.wallet_id), col(JobRow.status), col(JobRow.quote), col(JobRow.charged))
+    ):
         taken[job.wallet_id] += job.quote if job.status in ledger.OPEN_HOLD else job.charged
-    for wallet in session.scalars(select(WalletRow)):
-        balance = ledger.available(session, wallet.id)
+    for wallet_id in session.scalars(select(col(WalletRow.id))):
+        balance, due = balances[wallet_id], came_in[wallet_id] - taken[wallet_id]
         if balance < 0:
-            problems.append(f"wallet {wallet.id} owes {-balance} mgs")
-        if balance != came_in[wallet.id] - taken[wallet.id]:
-            problems.append(f"wallet {wallet.id}: {balance} mgs, where {came_in[wallet.id] - taken[wallet.id]} are due")
+            problems.append(f"wallet {wallet_id} owes {-balance} mgs")
+        elif wallet_id in overdrawn:
+            problems.append(f"wallet {wallet_id} owed credits after entry {overdrawn[wallet_id]}")
+        if balance != due:
+            problems.append(f"wallet {wallet_id}: {balance} mgs, where {due} are due")
     return problems
 
 
 def _transfers(session: Session) -> list[str]:
-    moved = sum(
-        session.scalars(select(col(LedgerEntryRow.amount)).where(col(LedgerEntryRow.kind) == EntryKind.TRANSFER))
-    )
-    return [f"transfers made {moved} mgs out of nothing"] if moved else []
+    """Check that of every transfer what left one wallet came to another."""
+    moved: Counter[str] = Counter()
+    wallets: dict[str, str] = {}
+    chosen = select(LedgerEntryRow).where(col(LedgerEntryRow.kind) == EntryKind.TRANSFER)
+    for entry in session.scalars(chosen):
+        key = entry.key.removesuffix(":out").removesuffix(":in")
+        moved[key] += entry.amount
+        wallets[key] = entry.wallet_id
+    return [f"wallet {wallets[key]}: {key} made {amount} mgs out of nothing" for key, amount in moved.items() if amount]

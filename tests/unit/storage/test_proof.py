@@ -21,6 +21,7 @@ WRONGS = [
     ("DELETE FROM ledger_entry WHERE kind = 'refund'", "entries say otherwise"),
     ("UPDATE job SET charged = charged - 1 WHERE charged > 0", "entries say otherwise"),
     ("UPDATE ledger_entry SET amount = 0 WHERE kind = 'grant'", "owes"),
+    ("UPDATE ledger_entry SET sequence = 1000 WHERE kind = 'grant'", "owed credits after"),
     ("UPDATE job SET quote = quote + 1", "not the sum of its tasks"),
     ("UPDATE job SET status = 'running' WHERE status = 'done'", "with 0 open tasks"),
     ("UPDATE task SET status = 'queued' WHERE status = 'running'", "with 1 open attempts"),
