@@ -20,6 +20,7 @@ from bot.replies import (
     text,
 )
 from bot.requests import RequestResolver
+from bot.waiting import with_reasons
 from engine.board import Board
 from engine.errors import AtelierError, Refusal, TooManyJobs, UnknownJob
 from engine.model import Actor, Job, Request
@@ -53,6 +54,7 @@ class Commands:
                 locale=command.place.locale,
                 community=command.community,
                 community_name=command.community_name,
+                power=command.power,
             )
             return await self._answer(actor, command)
         except AtelierError as error:
@@ -73,7 +75,9 @@ class Commands:
                 return await self._cancel(actor, command)
             case "show":
                 view = await self._studio.show(actor, _first_word(command))
-                return job_reply(view, self._board.progress(view.job.id), self._board.stalled)
+                await self._studio.show_again(actor, view, command.place)
+                reply = job_reply(view, self._board.progress(view.job.id), self._board.stalled)
+                return with_reasons(reply, await self._studio.steering.why(view.job.id))
             case "queue":
                 return jobs_reply("queue", await self._studio.jobs(actor, active=True))
             case "history":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.catalog import Command, Flags
+from bot.ladder import File
 from engine.board import steps
 from engine.errors import AtelierError, Field, Refusal, UserError
 from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Quote, TaskStatus
@@ -75,8 +76,10 @@ class Reply:
     job_id: str = ""  # the job whose one message this is
     jobs: tuple[str, ...] = ()  # on the answer to a command: the jobs that it made
     meter: Meter | None = None
-    preview: bytes | None = field(default=None, repr=False, compare=False)
+    preview: bytes | None = field(default=None, repr=False, compare=False)  # None: the one that is shown stays
     pictures: tuple[Picture, ...] = ()
+    files: tuple[File, ...] = field(default=(), repr=False, compare=False)  # the pictures as they are uploaded
+    ping: bool = False  # calls the owner
     buttons: tuple[Button, ...] = ()
     spoiler: bool = False
 
@@ -125,6 +128,10 @@ def _working(view: JobView, progress: Mapping[str, Progress], stalled: str) -> R
     if stalled:
         meter = replace(meter, stage=stalled, eta=None)
     match meter.stage:
+        case "queued" if job.status is JobStatus.HELD:
+            line = text("job-held")
+        case "queued" if view.paused:
+            line = text("job-paused", position=view.position, length=view.queue_length)
         case "queued":
             line = text("job-queued", position=view.position, length=view.queue_length, seconds=_whole(view.eta))
         case "loading":
@@ -187,9 +194,16 @@ def _result(view: JobView) -> Reply:
         tone = Tone.DONE
     elif job.status is JobStatus.CANCELLED or job.reason.startswith("cancelled"):
         lines, tone = [text("job-cancelled", job=job.id)], Tone.CANCELLED
+    elif job.status is JobStatus.DONE:
+        lines, tone = [text("job-pictures-gone")], Tone.DONE
     else:
         lines, tone = [text("job-failed", reason=_reason(view))], Tone.FAILED
     return Reply(lines=tuple(lines), tone=tone, job_id=job.id, pictures=pictures, spoiler=job.spoiler)
+
+
+def ready_reply(job: Job) -> Reply:
+    """Call the owner of a result that took long; its message was only edited, which tells nobody."""
+    return Reply(lines=(text("job-ready", owner=job.place.owner),), tone=Tone.DONE, job_id=job.id, ping=True)
 
 
 def _reason(view: JobView) -> str:

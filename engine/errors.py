@@ -166,7 +166,7 @@ class AllowanceUsed(Refusal):
 
 
 class QueueFull(Refusal):
-    """Fields: limit, queued."""
+    """Fields: limit, queued, and scope where the limit is a community's: here (one's own there), together."""
 
     code = "queue-full"
 

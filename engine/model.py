@@ -376,6 +376,7 @@ class JobView:
     work_ahead: Mapping[str, int] = field(default_factory=dict)  # mgs before it that wait, by kind of work
     work_running: Mapping[str, int] = field(default_factory=dict)  # mgs that run now, by kind of work
     kind: str = ""  # its own kind of work; see BoundTask
+    paused: bool = False  # the queue is
     eta: float | None = None  # seconds until its last picture
 
     @property

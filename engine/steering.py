@@ -27,17 +27,21 @@ class Steering:
         self._board = board
 
     async def move(self, actor: Actor, job_id: str, *, behind: str = "") -> Job:
-        """Put a waiting job before all others of its lane, or right behind another one. Raises JobStarted."""
-        await self._waiting_job(actor, job_id, "move")
+        """Put a waiting job before all others of its lane, or right behind another one. Raises JobStarted.
+
+        A moderator's goes before the others of their community, and stays behind whoever else was before those.
+        """
+        await self._waiting_job(actor, job_id)
         if behind:
-            await self._steered(actor, behind, "move")
-        job = await self._books.move(job_id, behind or None)
+            await self._steered(actor, behind)
+        within = None if actor.power is Power.OPERATOR or actor.community is None else actor.community.id
+        job = await self._books.move(job_id, behind or None, within=within)
         await self._told(actor, "move", job, {"behind": behind})
         return job
 
     async def hold(self, actor: Actor, job_id: str) -> Job:
         """Keep a waiting job from running until it is released. Raises JobStarted."""
-        await self._waiting_job(actor, job_id, "hold")
+        await self._waiting_job(actor, job_id)
         job = await self._books.hold(job_id, "held by moderator")
         if job.status is not JobStatus.HELD:
             raise JobStarted(value=job_id)
@@ -46,7 +50,7 @@ class Steering:
 
     async def release(self, actor: Actor, job_id: str) -> Job:
         """Let a held job wait for its turn again."""
-        await self._waiting_job(actor, job_id, "release")
+        await self._waiting_job(actor, job_id)
         job = await self._books.release(job_id, "released by moderator")
         await self._told(actor, "release", job, {})
         return job
@@ -64,18 +68,18 @@ class Steering:
             return await self._cleared(actor, person_id or None, None if person_id else community_id)
         if actor.power is Power.MODERATOR and community_id is not None:
             return await self._cleared(actor, person_id or None, community_id)
-        raise Forbidden(action="clear")
+        raise Forbidden(action="moderator")
 
     async def pause(self, actor: Actor, reason: str = "") -> None:
         """Let nothing new run until `resume`, over restarts; what runs goes on. For operators."""
-        self._require_operator(actor, "pause")
+        _require_operator(actor)
         await self._books.pause(_name(actor), reason)
         await self._books.audit(_name(actor), "pause", "queue", {"reason": reason})
         log.warning("queue_paused", by=_name(actor))
 
     async def resume(self, actor: Actor) -> None:
         """Let work run again. For operators."""
-        self._require_operator(actor, "resume")
+        _require_operator(actor)
         await self._books.resume()
         await self._books.audit(_name(actor), "resume", "queue", {})
         log.warning("queue_resumed", by=_name(actor))
@@ -93,19 +97,19 @@ class Steering:
         away = any(ready.isdisjoint(self._pool.can_run(needs)) for needs in waiting.needs)
         return replace(waiting, endpoint_away=away)
 
-    async def _waiting_job(self, actor: Actor, job_id: str, action: str) -> Job:
-        job = await self._steered(actor, job_id, action)
+    async def _waiting_job(self, actor: Actor, job_id: str) -> Job:
+        job = await self._steered(actor, job_id)
         if job.status not in (JobStatus.QUEUED, JobStatus.HELD):
             raise JobStarted(value=job_id)
         return job
 
-    async def _steered(self, actor: Actor, job_id: str, action: str) -> Job:
+    async def _steered(self, actor: Actor, job_id: str) -> Job:
         """Find a job that the actor may steer; its owner is told that this is not for them, others know of no job."""
         view = await self._books.job(job_id)
         if view is not None and may_steer(actor, view.job):
             return view.job
         if view is not None and view.job.person_id == actor.person.id:
-            raise Forbidden(action=action)
+            raise Forbidden(action="moderator")
         raise UnknownJob(value=job_id)
 
     async def _cleared(self, actor: Actor, person_id: str | None, community_id: str | None) -> tuple[Job, ...]:
@@ -123,10 +127,6 @@ class Steering:
         await self._books.audit(_name(actor), action, job.id, detail, community_id=job.community_id)
         self._board.changed(job.id)
 
-    def _require_operator(self, actor: Actor, action: str) -> None:
-        if actor.power is not Power.OPERATOR:
-            raise Forbidden(action=action)
-
 
 def may_steer(actor: Actor, job: Job) -> bool:
     """Say whether somebody has power over a job that need not be theirs."""
@@ -134,6 +134,11 @@ def may_steer(actor: Actor, job: Job) -> bool:
         return True
     here = actor.community is not None and job.community_id == actor.community.id
     return actor.power is Power.MODERATOR and here
+
+
+def _require_operator(actor: Actor) -> None:
+    if actor.power is not Power.OPERATOR:
+        raise Forbidden(action="operator")
 
 
 def _name(actor: Actor) -> str:

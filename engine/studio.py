@@ -95,14 +95,25 @@ class Studio:
 
     # Who asks
 
-    async def actor(self, identity: Identity, *, locale: str, community: str = "", community_name: str = "") -> Actor:
-        """Find (or greet) whoever asks; `community` is the guild or chat id, empty in direct messages."""
+    async def actor(
+        self,
+        identity: Identity,
+        *,
+        locale: str,
+        community: str = "",
+        community_name: str = "",
+        power: Power = Power.MEMBER,
+    ) -> Actor:
+        """Find (or greet) whoever asks; `community` is the guild or chat id, empty in direct messages.
+
+        `power` is what the platform says that they have there: who may do everything is for the settings alone.
+        """
         person = await self._books.person(identity)
         found = await self._books.community(identity.platform, community, community_name) if community else None
         console = identity.platform == "console"  # whoever may read the door's key owns the machine
         operator = console or f"{identity.platform}:{identity.id}" in self._access.operators
-        power = Power.OPERATOR if operator else Power.MEMBER
-        return Actor(person=person, identity=identity, power=power, community=found, locale=locale)
+        given = Power.OPERATOR if operator else Power.MODERATOR if power is Power.OPERATOR else power
+        return Actor(person=person, identity=identity, power=given, community=found, locale=locale)
 
     def _admit(self, actor: Actor) -> None:
         if actor.power is Power.NOBODY:
@@ -175,7 +186,7 @@ class Studio:
         view = await self.show(actor, job_id)
         job = view.job
         if job.person_id != actor.person.id:
-            raise Forbidden(action="edit")
+            raise Forbidden(action="own")
         request = replace(request, request_key=job.request_key, lane=job.lane, place=job.place)
         request = with_seed(request, self._library.get(request.template))
         tasks = self._bind(request)

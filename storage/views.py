@@ -147,6 +147,7 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
         pictures[picture.task_id].append(picture)
     length = queue_length(session) if jobs else 0
     running = _running(session) if jobs else {}
+    paused = bool(jobs) and session.get(PauseRow, "queue") is not None
     found = []
     for job in jobs:
         position, before = _place(session, tasks[job.id])
@@ -160,6 +161,7 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
                 work_ahead=before,
                 work_running=running,
                 kind=tasks[job.id][0].kind if tasks[job.id] else "",
+                paused=paused,
             )
         )
     return tuple(found)

@@ -109,7 +109,12 @@ error-insufficient-credits =
     } Fewer pictures (--n), fewer --steps or a smaller --size cost less; --dry tells the price first.
 error-allowance-used =
     This costs { $cost } credits. This chat pays, and gives each of you { $limit } credits a period; you have used { $used }. It starts anew in { DURATION($resets) }. Direct messages are paid from your own credits; the moderators can grant you more.
-error-queue-full = You have { $queued } jobs on their way; { $limit } is the most. Wait for one to finish, or cancel one.
+error-queue-full =
+    { $scope ->
+        [here] You have { $queued } jobs on their way in this chat; { $limit } is the most. Wait for one to finish, or cancel one.
+        [together] This chat has { $queued } jobs on their way; { $limit } is the most for all together. Try again when some are finished.
+       *[own] You have { $queued } jobs on their way; { $limit } is the most. Wait for one to finish, or cancel one.
+    }
 error-nothing-can-run =
     Nothing here can run that now: “{ $missing }” is missing.{ $has-nearest ->
         [yes] {" "}The nearest is “{ $nearest }”.

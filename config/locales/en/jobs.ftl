@@ -5,6 +5,34 @@ job-queued =
         [-1] {""}
        *[other] {" "}· ETA in { DURATION($seconds) }
     }
+job-held = ⏸️ A moderator is holding this job. Nothing of it is lost.
+job-paused = ⏸️ Queued #{ $position } of { $length } · the studio is paused
+why-held = It waits because a moderator holds it.
+why-paused =
+    It waits because the studio is paused{ $has-reason ->
+        [yes] : { $reason }
+       *[no] .
+    }
+why-endpoint-away = It waits for a machine that can make it; none of those is there now.
+why-at-cap =
+    { $running ->
+        [one] One picture of yours is being made; no more than { $limit } are made at once for one person.
+       *[other] { $running } pictures of yours are being made; no more than { $limit } are made at once for one person.
+    }
+why-others =
+    { $pictures ->
+        [one] One picture of somebody else comes before it.
+       *[other] { $pictures } pictures of { $people ->
+            [one] another person
+           *[other] { $people } other people
+        } come before it.
+    }
+why-own =
+    { $jobs ->
+        [one] One job of your own comes before it.
+       *[other] { $jobs } jobs of your own come before it.
+    }
+why-next = Nothing comes before it: it is next as soon as a machine has room.
 job-loading = 🔧 Loading model
 job-running = 🎨 { $percent } % { $bar } { $step }/{ $steps }
 job-uploading = ☁️ Uploading
@@ -22,6 +50,19 @@ job-partly =
        *[other] ⚠️ { $missing } of { $count } pictures are missing.
     } { failure } Their credits are back.
 job-failed = ❌ { failure } The credits are back.
+job-elsewhere = 📮 This comes here because it could not be posted in the chat: { failure }
+job-smaller =
+    { $form ->
+        [webp] 🗜️ Sent as lossless WebP: as PNG it is larger than this chat takes ({ $limit } MiB).
+        [jpeg] 🗜️ Sent as JPEG: without loss it is larger than this chat takes ({ $limit } MiB).
+       *[none] ⚠️ { $name } is larger than this chat takes ({ $limit } MiB).
+    }
+job-picture-gone = 🗑️ { $name } is not kept any more.
+job-pictures-gone = 🗑️ The pictures of this job are not kept any more.
+job-ready = { $has-owner ->
+        [yes] { $owner }, your
+       *[no] Your
+    } pictures are ready.
 job-cancelled = 🚫 Cancelled. What was not made costs nothing.
 cancelled = Job { $job } is cancelled. What was not made costs nothing.
 
@@ -41,6 +82,11 @@ failure =
         [disk-full] The studio's disk was full.
         [blob-missing] The picture it starts from is not there any more.
         [chat-gone] The chat could not be reached.
+        [not-permitted] Atelier may no longer post in the chat.
+        [recipient-blocked] Atelier may not write to you.
+        [message-too-large] The picture is too large for the chat.
+        [delivery-expired] The chat could not be reached for a whole day.
+        [expired] It waited too long without its turn coming.
         [nothing-can-run] Nothing could run it any more.
        *[other] Something went wrong on our side.
     }
@@ -53,6 +99,11 @@ accepted =
         }
        *[other] Queued: { $jobs } jobs, { $pictures } pictures
     }, at most { $credits } credits.
+passed-over =
+    The built-in model knows simple scenes and passed over: { $words }{ $more ->
+        [0] {""}
+       *[other] {" "}and { $more } more
+    }. Add a checkpoint for more: docs/models.md says how.
 quote =
     { $jobs ->
         [one] This makes { $pictures ->

@@ -109,7 +109,12 @@ error-insufficient-credits =
     }减少张数（--n）、步数（--steps）或尺寸（--size）可以省点数；加 --dry 可以先看价格。
 error-allowance-used =
     需要 { $cost } 点。本群代付，每人每期 { $limit } 点，你已用 { $used } 点，{ DURATION($resets) }后重新计算。私聊用你自己的点数；管理员也可以再拨给你。
-error-queue-full = 你已有 { $queued } 个任务在进行，最多 { $limit } 个。请等一个完成，或取消一个。
+error-queue-full =
+    { $scope ->
+        [here] 你在这个群里已有 { $queued } 个任务在进行，最多 { $limit } 个。请等一个完成，或取消一个。
+        [together] 这个群共有 { $queued } 个任务在进行，所有人合计最多 { $limit } 个。请等一些完成后再试。
+       *[own] 你已有 { $queued } 个任务在进行，最多 { $limit } 个。请等一个完成，或取消一个。
+    }
 error-nothing-can-run =
     现在没有端点能运行它：缺少“{ $missing }”。{ $has-nearest ->
         [yes] 最接近的是“{ $nearest }”。

@@ -5,6 +5,19 @@ job-queued =
         [-1] {""}
        *[other] {" "}· 预计 { DURATION($seconds) }后完成
     }
+job-held = ⏸️ 管理员暂时扣住了这个任务，内容不会丢失。
+job-paused = ⏸️ 排队第 { $position } 位，共 { $length } 个 · 画室已暂停
+why-held = 管理员扣住了它，所以在等待。
+why-paused =
+    画室已暂停，所以在等待{ $has-reason ->
+        [yes] ：{ $reason }
+       *[no] 。
+    }
+why-endpoint-away = 它在等一台能画它的机器，现在没有这样的机器在线。
+why-at-cap = 你有 { $running } 张图正在绘制；每人最多同时绘制 { $limit } 张。
+why-others = 前面还有另外 { $people } 人的 { $pictures } 张图。
+why-own = 前面还有你自己的 { $jobs } 个任务。
+why-next = 前面没有别的任务：机器一有空就轮到它。
 job-loading = 🔧 正在加载模型
 job-running = 🎨 { $percent } % { $bar } { $step }/{ $steps }
 job-uploading = ☁️ 正在上传
@@ -19,6 +32,19 @@ job-result =
 job-partly =
     ⚠️ { $count } 张图中少了 { $missing } 张。{ failure }相应点数已退回。
 job-failed = ❌ { failure }点数已退回。
+job-elsewhere = 📮 发到这里，是因为发不到原来的聊天：{ failure }
+job-smaller =
+    { $form ->
+        [webp] 🗜️ 以无损 WebP 发送：PNG 超过了这个聊天的上限（{ $limit } MiB）。
+        [jpeg] 🗜️ 以 JPEG 发送：无损格式超过了这个聊天的上限（{ $limit } MiB）。
+       *[none] ⚠️ { $name } 超过了这个聊天的上限（{ $limit } MiB）。
+    }
+job-picture-gone = 🗑️ { $name } 已不再保存。
+job-pictures-gone = 🗑️ 这个任务的图片已不再保存。
+job-ready = { $has-owner ->
+        [yes] { $owner }，你的
+       *[no] 你的
+    }图片好了。
 job-cancelled = 🚫 已取消。没有画的部分不收点数。
 cancelled = 任务 { $job } 已取消。没有画的部分不收点数。
 
@@ -38,6 +64,11 @@ failure =
         [disk-full] 画室的磁盘满了。
         [blob-missing] 原图已经不在了。
         [chat-gone] 联系不上聊天。
+        [not-permitted] Atelier 不再能在聊天里发消息。
+        [recipient-blocked] Atelier 不能给你发私信。
+        [message-too-large] 图片太大，聊天发不了。
+        [delivery-expired] 一整天都联系不上聊天。
+        [expired] 它等得太久，一直没有轮到。
         [nothing-can-run] 已经没有端点能运行它。
        *[other] 我们这边出了问题。
     }
@@ -47,6 +78,11 @@ accepted =
         [1] 已排队：{ $pictures } 张图
        *[other] 已排队：{ $jobs } 个任务，{ $pictures } 张图
     }，最多 { $credits } 点。
+passed-over =
+    内置模型只认识简单的英文场景词，跳过了：{ $words }{ $more ->
+        [0] {""}
+       *[other] {" "}等，另有 { $more } 个
+    }。添加模型文件后能画更多：见 docs/models.md。
 quote =
     { $jobs ->
         [1] 这会生成 { $pictures } 张图
