@@ -37,8 +37,10 @@ def release(session: Session, job_id: str, reason: str, now: float) -> Job:
     return verb.done()
 
 
-def move(session: Session, job_id: str, behind: str | None, now: float) -> Job:
+def move(session: Session, job_id: str, behind: str | None, within: str | None, now: float) -> Job:
     """Edit the tags of a job's waiting tasks: before all of its lane, or right behind the last task of another job.
+
+    `within` a community nothing but its own jobs is passed over.
 
     What the person has used of their share stays used: finish tags are not touched. Raises UnknownJob where `behind`
     has nothing waiting in the same lane.
@@ -46,7 +48,9 @@ def move(session: Session, job_id: str, behind: str | None, now: float) -> Job:
     verb = work.locked_job(session, job_id, now)
     waiting = (_TASK.c.job_id == job_id, _TASK.c.status == TaskStatus.QUEUED)
     mine = verb.connection.execute(select(_TASK.c.sequence).where(*waiting).order_by(_TASK.c.index)).scalars().all()
-    others = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id)
+    others = [_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id]
+    if within is not None:
+        others.append(_TASK.c.community_id == within)
     if behind is None:
         lowest = verb.connection.execute(select(func.min(_TASK.c.start_tag)).where(*others)).scalar_one()
         first = None if lowest is None else lowest - len(mine)
@@ -67,7 +71,8 @@ def amend(session: Session, job_id: str, new: NewJob, policy: Policy, now: float
     verb = work.locked_job(session, job_id, now)
     if verb.job["status"] not in _WAITING:
         return verb.done()
-    first = verb.connection.execute(select(func.min(_TASK.c.start_tag)).where(_TASK.c.job_id == job_id)).scalar_one()
+    place = select(func.min(_TASK.c.start_tag), func.min(_TASK.c.sequence)).where(_TASK.c.job_id == job_id)
+    first, sequence = verb.connection.execute(place).one()
     bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
     ledger.requote(session, bill, new.quote, policy, now)
     verb.connection.execute(delete(_TASK).where(_TASK.c.job_id == job_id))
@@ -80,6 +85,9 @@ def amend(session: Session, job_id: str, new: NewJob, policy: Policy, now: float
     costs = [task.cost for task in new.tasks]
     tagged = tags(virtual_time=first, last_finish=first, costs=costs, weight=weight)
     add_tasks(verb.connection, job_id, new, [(tag.start, tag.finish) for tag in tagged])
+    verb.connection.execute(  # among equal tags age decides, and the job is as old as it was
+        update(_TASK).where(_TASK.c.job_id == job_id, _TASK.c.index == new.tasks[0].index).values(sequence=sequence)
+    )
     flow = session.get_one(FlowRow, (new.person_id, new.request.lane.value), with_for_update=True)
     flow.last_finish = max(flow.last_finish, tagged[-1].finish)
     _write_request(verb, new)

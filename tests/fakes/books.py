@@ -68,6 +68,7 @@ def new_job(
     needs: str = NEEDS,
     lane: Lane = Lane.FAST,
     community_id: str | None = None,
+    model: str = "tiny.safetensors",
 ) -> NewJob:
     """Give a job of one task per cost, ready for `Books.accept`."""
     return NewJob(
@@ -83,7 +84,7 @@ def new_job(
         person_id=person.id,
         community_id=community_id,
         template_hash="0123abcd",
-        model="tiny.safetensors",
+        model=model,
         tasks=tuple(
             BoundTask(
                 index=index,
