@@ -65,6 +65,11 @@ class Database:
         return cls._open_other(str(url), fault) if path is None else cls._open_sqlite(path, fault)
 
     @property
+    def engines(self) -> tuple[Engine, Engine]:
+        """The writer's and the readers' engine, for whoever wants to see their statements."""
+        return self._engines
+
+    @property
     def alone(self) -> bool:
         """Whether no other service process can use it: on SQLite a lock sees to that."""
         return self._lock is not None

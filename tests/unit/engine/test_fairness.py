@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.fairness import Tag, advance, finish_without, tags
+from engine.fairness import Bounds, Debts, Head, Tag, advance, choose, finish_without, tags
+from engine.model import Lane
 
 
 @dataclass
@@ -120,3 +121,64 @@ def test_virtual_time_follows_the_head_and_never_goes_back() -> None:
 def test_cancelled_work_leaves_what_was_served_and_what_waits() -> None:
     assert finish_without(served_finish=10, waiting_finishes=[]) == 10
     assert finish_without(served_finish=10, waiting_finishes=[40, 30]) == 40
+
+
+lanes = st.sampled_from(Lane)
+models = st.sampled_from(["", "a", "b"])
+work = st.lists(st.tuples(lanes, costs, models, st.integers(0, 40)), min_size=1, max_size=60)
+bounds = st.builds(Bounds, relaxed_share=st.integers(0, 90), affinity=st.integers(0, 20_000))
+
+
+def heads_of(tasks: list[tuple[Lane, int, str, int]]) -> list[Head]:
+    return [
+        Head(sequence=number, lane=lane, start=start * 1000, cost=cost, model=model)
+        for number, (lane, cost, model, start) in enumerate(tasks)
+    ]
+
+
+def served(waiting: list[Head], loaded: str, limits: Bounds) -> list[tuple[Head, Debts]]:
+    """Serve everything, one task after the other."""
+    debts, order = Debts(), []
+    while (choice := choose(waiting, loaded=loaded, debts=debts, bounds=limits)) is not None:
+        waiting = [head for head in waiting if head != choice.head]
+        debts = choice.debts
+        order.append((choice.head, debts))
+    return order
+
+
+@given(work, bounds)
+def test_while_relaxed_work_waits_it_gets_its_share(tasks: list[tuple[Lane, int, str, int]], limits: Bounds) -> None:
+    """Before a relaxed task that is first in its lane goes at most c * (100 - share) / share of fast work, and one."""
+    fast_since, longest = 0, max(cost for _, cost, _, _ in tasks)
+    order = [head for head, _ in served(heads_of(tasks), "", limits)]
+    assert sorted(head.sequence for head in order) == list(range(len(tasks)))
+    for head in order:
+        if head.lane is Lane.RELAXED:
+            if limits.relaxed_share:
+                assert fast_since <= head.cost * (100 - limits.relaxed_share) / limits.relaxed_share + longest
+            fast_since = 0
+        else:
+            fast_since += head.cost
+    first = [head.lane for head in order]
+    if not limits.relaxed_share:
+        assert first == sorted(first)  # all fast work, then all relaxed work
+
+
+@given(work, models, bounds)
+def test_a_loaded_checkpoint_never_puts_more_ahead_than_its_bound(
+    tasks: list[tuple[Lane, int, str, int]], loaded: str, limits: Bounds
+) -> None:
+    """For every task: what affinity puts before it is at most `affinity` and what was served in its turn."""
+    heads = heads_of(tasks)
+    order = served(heads, loaded, limits)
+    assert all(0 <= debts.ahead <= limits.affinity for _, debts in order)
+    places = {head.sequence: place for place, (head, _) in enumerate(order)}
+    for head in heads:
+        before = [other for other, _ in order[: places[head.sequence]] if other.lane is head.lane]
+        early = sum(other.cost for other in before if (other.start, other.sequence) > (head.start, head.sequence))
+        in_turn = sum(other.cost for other in before) - early
+        assert early <= limits.affinity + in_turn
+
+
+def test_without_anything_to_choose_there_is_no_choice() -> None:
+    assert choose([], loaded="a", debts=Debts(), bounds=Bounds()) is None

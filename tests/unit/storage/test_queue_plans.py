@@ -1,0 +1,52 @@
+"""Every statement of a claim is an index search: its time does not grow with the queue."""
+
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import event
+
+from storage.database import Database
+from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
+
+SMALL = {"lane", "pause", "walk"}  # two rows, one row, and one row for each line of the queue
+
+
+def scans(path: Path, statement: str) -> list[str]:
+    """Name the tables that a statement would read from one end to the other."""
+    with closing(sqlite3.connect(path)) as connection:
+        marks = [None] * statement.count("?")
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", marks)]
+    return [found.group(1) for step in plan if (found := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))]
+
+
+def listen(database: Database) -> list[str]:
+    seen: list[str] = []
+    for engine in database.engines:
+        event.listen(engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
+    return seen
+
+
+async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
+    async with books_in(tmp_path) as opened:
+        books = opened.books
+        ada = await somebody(books)
+        await asyncio.gather(*(books.accept(new_job(ada, f"a{n}", needs=f"n{n % 3}")) for n in range(9)))
+        first = await books.claim("gpu", ["n0"])
+        assert first is not None
+        seen = listen(opened.database)
+        assert len(await books.waiting_needs()) == 3
+        attempt = await books.claim("gpu", ["n1", NEEDS])
+        assert attempt is not None
+        await books.start(attempt.id)
+        await books.settle(attempt.id, [picture()], 1.0, 1)
+        (due,) = await books.deliveries_due(["test"])
+        await books.delivery_sending(due.id)
+        await books.delivery_done(due.id)
+        await books.accept(new_job(ada, "last"))
+    statements = [text for text in dict.fromkeys(seen) if text.split()[0] in {"SELECT", "UPDATE", "WITH", "INSERT"}]
+    assert len(statements) >= 20
+    read = {text: set(scans(tmp_path / "atelier.db", text)) - SMALL for text in statements}
+    assert {text: tables for text, tables in read.items() if tables} == {}
