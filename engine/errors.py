@@ -5,7 +5,8 @@ AtelierError
 │   ├── EmptyPrompt · UnknownFlag · BadValue · GivenTwice · UnexpectedWords · UnknownChoice · UnknownTemplate
 │   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · UnknownPerson · TooManyJobs
 ├── Refusal              the request is fine, but not now or not for this person
-│   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed · QueueFull · NothingCanRun · JobStarted · Paused
+│   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
+│   └── QueueFull · NothingCanRun · JobStarted · Paused
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing

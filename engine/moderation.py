@@ -13,8 +13,8 @@ import structlog
 from engine.accounts import Account, Allowance, AuditLine, Ban, Forgotten, Statement
 from engine.errors import BadValue, Forbidden, UnknownJob, UnknownPerson
 from engine.exports import Exported, pack
-from engine.model import Actor, Community, CommunityPolicy, Job, Json, Person, Power
-from engine.policies import changed_policy
+from engine.model import Actor, Community, CommunityPolicy, Job, JobView, Json, Person, Power
+from engine.policies import OPERATORS_ONLY, changed_policy
 from engine.ports import Accounts, Blobs, Books, Clock
 from engine.studio import Dispatch
 
@@ -125,6 +125,12 @@ class Moderation:
 
     # People and policy
 
+    async def queue(self, actor: Actor, *, limit: int = 20) -> tuple[JobView, ...]:
+        """What waits or runs in this community, newest first; for operators in no community, everywhere."""
+        self._community_or_operator(actor)
+        community_id = actor.community.id if actor.community else None
+        return await self._books.jobs(community_id=community_id, active=True, limit=limit)
+
     async def find(self, actor: Actor, name: str) -> Person:
         """Find whom a moderator means: `platform:id`, an id on the actor's own platform, or our own id.
 
@@ -154,10 +160,15 @@ class Moderation:
         return await self._accounts.policy(actor.community.id)
 
     async def set_policy(self, actor: Actor, changes: Mapping[str, str]) -> CommunityPolicy:
-        """Decide anew, by field and value as people write them. Raises Forbidden, BadValue, UnknownFlag."""
+        """Decide anew, by field and value as people write them; how it stands beside others is for operators.
+
+        Raises Forbidden, BadValue, UnknownFlag.
+        """
         community = self._community(actor)
         before = await self._accounts.policy(community.id)
         after = changed_policy(before, changes)
+        if any(getattr(after, name) != getattr(before, name) for name in OPERATORS_ONLY):
+            self._operator(actor)
         line = self._line(actor, "policy", community.id, dict(changes), community)
         await self._accounts.set_policy(community.id, after, line)
         return after

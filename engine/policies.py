@@ -36,6 +36,8 @@ RANGES: Mapping[str, Range] = {
     "max_running_together": Range(low=1, high=1000),
     "retention_days": Range(low=1, high=3650),
 }
+OPERATORS_ONLY = frozenset({"weight", "max_queued_together", "max_running_together"})
+"""Fields that say how a community stands beside others; all else concerns only itself."""
 NAMES = tuple(field.name for field in fields(CommunityPolicy))
 
 

@@ -122,8 +122,10 @@ class Books(Protocol):
         InsufficientCredits, and then nothing has changed.
         """
 
-    async def move(self, job_id: str, behind: str | None = None) -> Job:
+    async def move(self, job_id: str, behind: str | None = None, *, within: str | None = None) -> Job:
         """Put the waiting tasks of a job before all others of its lane, or right behind those of another job.
+
+        `within` is a community whose own jobs alone may be passed over.
 
         Raises UnknownJob where that one has nothing waiting in the lane.
         """
@@ -170,8 +172,10 @@ class Books(Protocol):
     async def job(self, job_id: str) -> JobView | None:
         """A job with its tasks, position and ETA."""
 
-    async def jobs(self, *, person_id: str | None = None, active: bool = False, limit: int = 20) -> tuple[JobView, ...]:
-        """Newest first; `active` leaves out those that ended."""
+    async def jobs(
+        self, *, person_id: str | None = None, community_id: str | None = None, active: bool = False, limit: int = 20
+    ) -> tuple[JobView, ...]:
+        """Newest first, of a person, a community or everybody; `active` leaves out those that ended."""
 
     async def work_before(self, person_id: str, lane: Lane) -> Mapping[str, int]:
         """The cost of what runs and of what comes before a new task of a person, in mgs by kind of work."""

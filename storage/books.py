@@ -132,9 +132,11 @@ class SqlBooks:
         now = self._clock.now()
         return await self._database.write(lambda session: orders.amend(session, job_id, new, self._policy, now))
 
-    async def move(self, job_id: str, behind: str | None = None) -> Job:
+    async def move(self, job_id: str, behind: str | None = None, *, within: str | None = None) -> Job:
         """See `Books.move`."""
-        return await self._database.write(lambda session: orders.move(session, job_id, behind, self._clock.now()))
+        return await self._database.write(
+            lambda session: orders.move(session, job_id, behind, within, self._clock.now())
+        )
 
     async def hold(self, job_id: str, reason: str) -> Job:
         """See `Books.hold`."""
@@ -192,9 +194,11 @@ class SqlBooks:
         """See `Books.job`."""
         return await self._database.read(lambda session: views.view(session, job_id))
 
-    async def jobs(self, *, person_id: str | None = None, active: bool = False, limit: int = 20) -> tuple[JobView, ...]:
+    async def jobs(
+        self, *, person_id: str | None = None, community_id: str | None = None, active: bool = False, limit: int = 20
+    ) -> tuple[JobView, ...]:
         """See `Books.jobs`."""
-        return await self._database.read(lambda session: views.views(session, person_id, active, limit))
+        return await self._database.read(lambda session: views.views(session, person_id, community_id, active, limit))
 
     async def work_before(self, person_id: str, lane: Lane) -> Mapping[str, int]:
         """See `Books.work_before`."""

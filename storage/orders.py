@@ -1,5 +1,6 @@
 """What people with power do with the queue: hold, move, amend and clear jobs, pause everything; and what time does."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select, update
@@ -40,7 +41,7 @@ def release(session: Session, job_id: str, reason: str, now: float) -> Job:
 def move(session: Session, job_id: str, behind: str | None, within: str | None, now: float) -> Job:
     """Edit the tags of a job's waiting tasks: before all of its lane, or right behind the last task of another job.
 
-    `within` a community nothing but its own jobs is passed over.
+    `within` a community its own jobs share out their tags anew, and no other job is passed over (`_to_the_front_of`).
 
     What the person has used of their share stays used: finish tags are not touched. Raises UnknownJob where `behind`
     has nothing waiting in the same lane.
@@ -48,9 +49,10 @@ def move(session: Session, job_id: str, behind: str | None, within: str | None, 
     verb = work.locked_job(session, job_id, now)
     waiting = (_TASK.c.job_id == job_id, _TASK.c.status == TaskStatus.QUEUED)
     mine = verb.connection.execute(select(_TASK.c.sequence).where(*waiting).order_by(_TASK.c.index)).scalars().all()
-    others = [_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id]
-    if within is not None:
-        others.append(_TASK.c.community_id == within)
+    if within is not None and behind is None:
+        _to_the_front_of(verb, within, mine)
+        return verb.done()
+    others = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id)
     if behind is None:
         lowest = verb.connection.execute(select(func.min(_TASK.c.start_tag)).where(*others)).scalar_one()
         first = None if lowest is None else lowest - len(mine)
@@ -64,6 +66,28 @@ def move(session: Session, job_id: str, behind: str | None, within: str | None, 
         start = first + number if first is not None else 0
         verb.connection.execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=start))
     return verb.done()
+
+
+def _to_the_front_of(verb: work.Verb, community_id: str, mine: Sequence[int]) -> None:
+    """Give these tasks the lowest tags that their community's waiting tasks have, and the others what is left.
+
+    No tag is given that is lower than one that was there, so that nobody elsewhere comes later by it.
+    """
+    waiting = (
+        select(_TASK.c.sequence, _TASK.c.start_tag)
+        .where(
+            _TASK.c.status == TaskStatus.QUEUED,
+            _TASK.c.lane == verb.job["lane"],
+            _TASK.c.community_id == community_id,
+        )
+        .order_by(_TASK.c.start_tag, _TASK.c.sequence)
+    )
+    rows = verb.connection.execute(waiting).all()
+    order = [*mine, *(row.sequence for row in rows if row.sequence not in set(mine))]
+    tag = None
+    for sequence, row in zip(order, rows, strict=True):
+        tag = row.start_tag if tag is None else max(row.start_tag, tag + 1)
+        verb.connection.execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=tag))
 
 
 def amend(session: Session, job_id: str, new: NewJob, policy: Policy, now: float) -> Job:

@@ -120,11 +120,15 @@ def view(session: Session, job_id: str) -> JobView | None:
     return views_of(session, rows)[0] if rows else None
 
 
-def views(session: Session, person_id: str | None, active: bool, limit: int) -> tuple[JobView, ...]:
+def views(
+    session: Session, person_id: str | None, community_id: str | None, active: bool, limit: int
+) -> tuple[JobView, ...]:
     """Give jobs as people see them, newest first."""
     chosen = select(JobRow).order_by(col(JobRow.sequence).desc()).limit(limit)
     if person_id is not None:
         chosen = chosen.where(col(JobRow.person_id) == person_id)
+    if community_id is not None:
+        chosen = chosen.where(col(JobRow.community_id) == community_id)
     if active:
         chosen = chosen.where(col(JobRow.status).in_([status for status in JobStatus if not status.ended]))
     return views_of(session, session.scalars(chosen).all())
