@@ -1,19 +1,34 @@
 """What a platform must be able to do, and what it is limited to. A platform is a folder that implements this."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from bot.delivery_budget import Rate
+from bot.ladder import Form
 from bot.replies import Reply
-from engine.model import Identity, Place
+from engine.model import Identity, Place, Power
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """A platform's limits, as data; nobody asks which platform it is."""
+    """A platform's limits, as data; nobody asks which platform it is. Edits count as calls."""
 
     progress_interval: float  # seconds between progress edits in one chat; results do not wait for it
-    preview_interval: float  # seconds between previews; infinity where none are shown
+    preview_interval: float  # seconds between previews of one job; infinity where none are shown
+    progress_age: float = math.inf  # seconds after which a message gets no more progress
+    chat: tuple[Rate, ...] = ()  # calls in one chat
+    chat_kinds: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)  # instead of `chat`, by `Place.kind`
+    everywhere: tuple[Rate, ...] = ()  # calls in all chats together
+    honours_nonce: bool = False  # the same nonce again does not post twice
+    pings: bool = False  # a message can call its owner, and an edit does not
+    max_upload: int | None = None  # bytes of one file; None: any
+    ladder: tuple[Form, ...] = (Form.ORIGINAL, Form.WEBP, Form.JPEG)  # forms of a picture, the first that fits is sent
+
+    def rates_of(self, chat_kind: str) -> tuple[Rate, ...]:
+        """What holds for calls in a chat of that kind."""
+        return self.chat_kinds.get(chat_kind, self.chat)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +43,7 @@ class Command:
     images: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # by slot
     community: str = ""  # guild or chat id; empty in direct messages
     community_name: str = ""
+    power: Power = Power.MEMBER  # as the platform says: nobody, a member, a moderator of that guild or chat
     confirmed: bool = False  # the person has seen what it makes and costs
 
 
@@ -62,3 +78,14 @@ class Adapter(Protocol):
 
     async def edit(self, place: Place, message_id: str, reply: Reply) -> None:
         """Make the message show this instead; twice is harmless. Called by the delivery. Raises DeliveryError."""
+
+
+@runtime_checkable
+class DirectMessages(Protocol):
+    """What a platform may be able to do besides: reach a person outside the chat that they asked in."""
+
+    async def direct(self, place: Place) -> Place | None:
+        """The place of the owner's own conversation with us; None if there can be none.
+
+        Called by the delivery when the chat does not take a result any more. Raises DeliveryError.
+        """

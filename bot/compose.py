@@ -2,9 +2,11 @@
 
 import getpass
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,6 +14,7 @@ from bot.adapter import Adapter
 from bot.commands import Commands
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
+from bot.delivery_platform import Tools
 from bot.door import Door
 from bot.metrics import Metrics
 from bot.programs import sampler_command
@@ -30,10 +33,13 @@ from engine.errors import StartError, StorageError
 from engine.images import ImageLimits
 from engine.model import Identity
 from engine.pace import Pace
-from engine.ports import Blobs, Books, Clock
+from engine.ports import Blobs, Books, Clock, Deliveries
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
+
+if TYPE_CHECKING:
+    from storage.policy import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +129,8 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
     clock, board, pace = SystemClock(), Board(), Pace()
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
-        books, blobs = await open_storage(settings, clock, stack)
+        storage = await open_storage(settings, clock, stack)
+        books, blobs = storage.books, storage.blobs
         pool = build_pool(settings)
         await pool.start()
         stack.push_async_callback(pool.close)
@@ -141,6 +148,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         pool.subscribe(dispatcher.wake)
         studio = Studio(
             books=books,
+            deliveries=storage.deliveries,
             blobs=blobs,
             library=library,
             pool=pool,
@@ -151,21 +159,21 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             access=build_access(settings),
             image_limits=build_image_limits(settings),
         )
-        console = ConsoleAdapter(texts=texts, blobs=blobs, identity=console_identity(), locale=settings.locale)
+        console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
         adapters: list[Adapter] = [console]
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,
             port=0 if alone else settings.http.port,
             console=console.route,
             ready=lambda: readiness(books, pool),
-            metrics=Metrics(books=books, pool=pool, dispatcher=dispatcher).read,
+            metrics=Metrics(books=books, deliveries=storage.deliveries, pool=pool, dispatcher=dispatcher).read,
         )
         notice = await door.open()
         stack.push_async_callback(door.close)
         service = Service(
             commands=build_commands(settings, studio, board, clock),
             dispatcher=dispatcher,
-            delivery=DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=adapters),
+            delivery=build_delivery(settings, storage, studio, board, clock, adapters),
             adapters=adapters,
             own_jobs=own_jobs,
             notice=notice,
@@ -176,25 +184,64 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             yield service
 
 
-async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Books, Blobs]:
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """What must survive a power cut."""
+
+    books: Books
+    deliveries: Deliveries
+    blobs: Blobs
+
+
+async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
     """Open what must survive a power cut; `stack` closes it. Raises StorageError."""
     # A terminal that finds a running service needs no database: importing it here halves the terminal's start.
     from storage.blobs import FileBlobs
     from storage.books import open_books
     from storage.database import Database
-    from storage.policy import Policy
+    from storage.deliveries import open_deliveries
 
-    policy = Policy(
-        grant=settings.quota.grant * 1000,
-        period_seconds=settings.quota.period_hours * 3600,
-        max_queued_jobs=settings.quota.max_queued_jobs,
-    )
+    policy = build_policy(settings)
     database = await Database.open(settings.database_path)
     stack.push_async_callback(database.close)
     blobs = FileBlobs(settings.data_dir / "blobs")
     stack.callback(blobs.close)
     await blobs.sweep()  # what a killed process had begun to write
-    return open_books(database, clock, policy), blobs
+    return Storage(books=open_books(database, clock, policy), deliveries=open_deliveries(database, clock), blobs=blobs)
+
+
+def build_policy(settings: Settings) -> "Policy":
+    """The figures by which the books decide."""
+    from engine.fairness import Bounds
+    from storage.policy import Policy
+
+    return Policy(
+        grant=settings.quota.grant * 1000,
+        community_grant=settings.quota.community_grant * 1000,
+        period_seconds=settings.quota.period_hours * 3600,
+        max_queued_jobs=settings.quota.max_queued_jobs,
+        max_running_tasks=settings.queue.max_running_tasks or None,
+        max_community_jobs=settings.queue.max_community_jobs or None,
+        max_community_tasks=settings.queue.max_community_tasks or None,
+        max_wait_seconds=settings.queue.max_wait_hours * 3600,
+        bounds=Bounds(relaxed_share=settings.queue.relaxed_share, affinity=settings.queue.affinity * 1000),
+    )
+
+
+def build_delivery(
+    settings: Settings, storage: Storage, studio: Studio, board: Board, clock: Clock, adapters: Sequence[Adapter]
+) -> DeliveryService:
+    """The delivery to all platforms."""
+    tools = Tools(
+        books=storage.books,
+        deliveries=storage.deliveries,
+        blobs=storage.blobs,
+        studio=studio,
+        board=board,
+        clock=clock,
+        ping_after=settings.delivery.ping_after,
+    )
+    return DeliveryService(adapters=adapters, tools=tools)
 
 
 def build_commands(settings: Settings, studio: Studio, board: Board, clock: Clock) -> Commands:

@@ -1,159 +1,104 @@
 """Job events become edits of one message: progress while it runs, the pictures at the end, once.
 
-What is due is a row in the books, so a restart delivers what the last process did not. Progress is best effort and
-rationed per chat; a result never waits for it.
+What is due is a row in the books, so a restart delivers what the last process did not. Here is found out what there is
+to say about which job; `delivery_platform` says it, a line of work for each chat, when `delivery_traffic` lets it.
 """
 
 import asyncio
-from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
 from bot.adapter import Adapter
-from bot.replies import Reply, Tone, job_reply
-from engine.board import Board
-from engine.errors import AtelierError, DeliveryError, StorageError
-from engine.model import Delivery, DeliveryStatus, Place
-from engine.ports import Books, Clock
-from engine.studio import Studio
+from bot.delivery_platform import PlatformDelivery, Tools
+from engine.errors import StorageError
+from engine.model import DeliveryStatus
 
 log = structlog.get_logger(__name__)
 
-POSITION_REFRESH = 2.0  # seconds between looks at waiting jobs, whose positions move without an event of their own
-FIRST_RETRY = 2.0  # seconds; doubles with each try
-LAST_RETRY = 300.0  # seconds; the longest wait between tries
-MAX_TRIES = 12  # about half an hour of a platform that answers nothing
-REMEMBERED = 10_000  # jobs whose message is known to be up to date
+LOOK = 2.0  # seconds; deliveries that are due again are found within them
+POSITION_REFRESH = 2.0  # seconds between looks at the whole queue, while something moves
+BATCH = 200  # deliveries that are taken, or looked up, at once
 
 
 class DeliveryService:
-    """One loop for all adapters of this process."""
+    """All adapters of this process."""
 
-    def __init__(
-        self,
-        *,
-        books: Books,
-        studio: Studio,
-        board: Board,
-        clock: Clock,
-        adapters: Sequence[Adapter],
-    ) -> None:
-        self._books = books
-        self._studio = studio
-        self._board = board
-        self._clock = clock
-        self._adapters: Mapping[str, Adapter] = {adapter.platform: adapter for adapter in adapters}
-        self._chats: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._shown: OrderedDict[str, Reply] = OrderedDict()  # what each live job's message shows
-        self._edited: dict[tuple[str, str], float] = {}  # when a chat last got a progress edit
-        self._sending: set[asyncio.Task[None]] = set()
+    def __init__(self, *, adapters: Sequence[Adapter], tools: Tools) -> None:
+        self._tools = tools
+        self._platforms: Mapping[str, PlatformDelivery] = {
+            adapter.platform: PlatformDelivery(adapter, tools) for adapter in adapters
+        }
+        self._foreign: set[str] = set()  # jobs that wait and are no adapter's of ours
+        self._looked_at = float("-inf")
 
     async def run(self) -> None:
         """Deliver until cancelled; a send that is under way is finished first."""
-        changes = self._board.subscribe()
+        async with asyncio.TaskGroup() as group:
+            for name, platform in self._platforms.items():
+                group.create_task(platform.run(), name=f"delivery on {name}")
+            group.create_task(self._watch(), name="delivery")
+
+    async def _watch(self) -> None:
+        changes = self._tools.board.subscribe()
+        moved = True
         try:
             while True:
-                await self._guarded(self._deliver_due())
-                jobs = await changes.take(timeout=POSITION_REFRESH)
-                for job_id in jobs or tuple(self._shown):
-                    await self._guarded(self._refresh(job_id))
+                try:
+                    while await self._take_due():
+                        pass
+                    moved = await self._refresh_positions() if moved else False
+                    jobs = await changes.take(timeout=LOOK)
+                    moved = moved or bool(jobs)
+                    await self._look_up([job for job in jobs if not self._touched(job)])
+                except StorageError as error:
+                    log.error("delivery_waits", error=error.code, detail=error.detail)
+                    await self._tools.clock.sleep(LOOK)
         finally:
-            self._board.unsubscribe(changes)
-            await asyncio.gather(*self._sending, return_exceptions=True)
+            self._tools.board.unsubscribe(changes)
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except StorageError as error:
-            log.error("delivery_waits", error=error.code, detail=error.detail)
-            await self._clock.sleep(POSITION_REFRESH)
+    async def _take_due(self) -> bool:
+        """Take what is due for sending; True if there may be more."""
+        books = self._tools.books
+        due = await books.deliveries_due(tuple(self._platforms), BATCH)
+        taken = await asyncio.gather(*(books.delivery_sending(delivery.id) for delivery in due))
+        for delivery, ours in zip(due, taken, strict=True):
+            if ours:
+                self._platforms[delivery.place.platform].deliver(delivery)
+        return len(due) == BATCH and any(taken)
 
-    # Progress
+    def _touched(self, job_id: str) -> bool:
+        return any(platform.touch(job_id) for platform in self._platforms.values())
 
-    async def _refresh(self, job_id: str) -> None:
-        """Bring the message of a job up to date, if its chat's budget allows; post it if it is not there yet."""
-        delivery = await self._books.delivery(job_id)
-        if delivery is None or delivery.status is not DeliveryStatus.WAITING:
-            self._shown.pop(job_id, None)
-            return
-        adapter = self._adapters.get(delivery.place.platform)
-        view = await self._books.job(job_id)
-        if adapter is None or view is None:
-            return
-        reply = job_reply(self._studio.with_eta(view), self._board.progress(job_id), self._board.stalled)
-        if reply.tone is not Tone.WORKING or (self._shown.get(job_id) == reply and reply.preview is None):
-            return
-        chat = _chat(delivery.place)
-        if delivery.message_id and not self._may_edit(chat, adapter):
-            self._shown.setdefault(job_id, Reply(lines=()))  # looked at again with the next refresh
-            return
-        try:
-            async with self._chats[chat]:
-                await self._show(adapter, delivery, reply)
-        except (DeliveryError, StorageError) as error:
-            log.info("progress_not_shown", job=job_id, error=error.code)
-        self._remember(job_id, reply)
+    async def _look_up(self, job_ids: Sequence[str], positions: Mapping[str, int] | None = None) -> None:
+        """Show jobs of which nothing is known yet."""
+        for batch in _batches(job_ids):
+            found = {delivery.job_id: delivery for delivery in await self._tools.deliveries.of_jobs(batch)}
+            for job_id in batch:
+                delivery = found.get(job_id)
+                platform = None if delivery is None else self._platforms.get(delivery.place.platform)
+                if delivery is None or platform is None:
+                    self._foreign.add(job_id)
+                elif delivery.status is DeliveryStatus.WAITING:
+                    platform.show(delivery, (positions or {}).get(job_id, 0))
 
-    def _may_edit(self, chat: tuple[str, str], adapter: Adapter) -> bool:
-        now = self._clock.now()
-        if now - self._edited.get(chat, 0.0) < adapter.limits.progress_interval:
-            return False
-        self._edited[chat] = now
-        return True
-
-    def _remember(self, job_id: str, reply: Reply) -> None:
-        self._shown[job_id] = reply
-        while len(self._shown) > REMEMBERED:
-            self._shown.popitem(last=False)
-
-    async def _show(self, adapter: Adapter, delivery: Delivery, reply: Reply) -> None:
-        if delivery.message_id:
-            await adapter.edit(delivery.place, delivery.message_id, reply)
-            return
-        message_id = await adapter.post(delivery.place, reply, nonce=delivery.id)
-        await self._books.delivery_posted(delivery.id, message_id)
-
-    # Results
-
-    async def _deliver_due(self) -> None:
-        for delivery in await self._books.deliveries_due(tuple(self._adapters)):
-            if not await self._books.delivery_sending(delivery.id):
-                continue
-            task = asyncio.create_task(self._deliver(delivery), name=f"deliver {delivery.job_id}")
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        """Put the result into the job's message, once."""
-        adapter = self._adapters[delivery.place.platform]
-        try:
-            async with self._chats[_chat(delivery.place)]:
-                current = await self._books.delivery(delivery.job_id)
-                view = await self._books.job(delivery.job_id)
-                if view is None or current is None:
-                    return
-                await self._show(adapter, current, job_reply(view, {}))
-        except DeliveryError as error:
-            await self._not_delivered(delivery, error)
-        except Exception as error:
-            log.exception("delivery_broke", job=delivery.job_id)
-            await self._not_delivered(delivery, DeliveryError(type(error).__name__, retry_after=FIRST_RETRY))
-        else:
-            await self._books.delivery_done(delivery.id)
-            log.info("delivered", job=delivery.job_id, platform=delivery.place.platform)
-        self._shown.pop(delivery.job_id, None)
-        self._board.changed(delivery.job_id)
-
-    async def _not_delivered(self, delivery: Delivery, error: AtelierError) -> None:
-        again = error.retryable or error.retry_after is not None
-        retry_at = None
-        if again and delivery.tries < MAX_TRIES:
-            backoff = min(LAST_RETRY, FIRST_RETRY * 2**delivery.tries)
-            retry_at = self._clock.now() + (error.retry_after if error.retry_after is not None else backoff)
-        await self._books.delivery_failed(delivery.id, error, retry_at)
-        log.warning("not_delivered", job=delivery.job_id, error=error.code, again=retry_at is not None)
+    async def _refresh_positions(self) -> bool:
+        """Show the places in the queue that changed, with one look at all of it; True if it is too early for that."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at < POSITION_REFRESH:
+            return True
+        self._looked_at = now
+        positions = await self._tools.deliveries.positions()
+        self._foreign &= positions.keys()
+        unknown = [
+            job_id
+            for job_id, position in positions.items()
+            if not any(platform.refresh(job_id, position) for platform in self._platforms.values())
+        ]
+        await self._look_up([job_id for job_id in unknown if job_id not in self._foreign], positions)
+        return False
 
 
-def _chat(place: Place) -> tuple[str, str]:
-    return place.platform, place.chat
+def _batches(job_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(job_ids), BATCH):
+        yield job_ids[start : start + BATCH]

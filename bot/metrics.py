@@ -5,14 +5,15 @@ from prometheus_client import CollectorRegistry, Gauge
 from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.model import JobStatus
-from engine.ports import Books
+from engine.ports import Books, Deliveries
 
 
 class Metrics:
     """The service's gauges, in a registry of their own."""
 
-    def __init__(self, *, books: Books, pool: Pool, dispatcher: Dispatcher) -> None:
+    def __init__(self, *, books: Books, deliveries: Deliveries, pool: Pool, dispatcher: Dispatcher) -> None:
         self._books = books
+        self._deliveries = deliveries
         self._pool = pool
         self._dispatcher = dispatcher
         self._registry = CollectorRegistry()
@@ -20,6 +21,12 @@ class Metrics:
         self._backlog = Gauge(
             "atelier_backlog_gpu_seconds",
             "Quoted cost of what waits or runs, in reference GPU-seconds.",
+            registry=self._registry,
+        )
+        self._tallies = Gauge(
+            "atelier_deliveries",
+            "Counted for ever: posts that may have been repeated, results moved elsewhere, repaired, undeliverable.",
+            ["what"],
             registry=self._registry,
         )
         self._running = Gauge("atelier_attempts_running", "Attempts on endpoints now.", registry=self._registry)
@@ -33,6 +40,9 @@ class Metrics:
         for status in JobStatus:
             self._jobs.labels(status=status).set(counts.get(status, 0))
         self._backlog.set(await self._books.backlog() / 1000)
+        tallies = await self._deliveries.tallies()
+        for what in ("repeated", "moved", "repaired", "undeliverable"):
+            self._tallies.labels(what=what).set(tallies.get(what, 0))
         self._running.set(self._dispatcher.running)
         for endpoint in self._pool.endpoints:
             self._endpoints.labels(endpoint=endpoint.name).set(1 if endpoint.ready else 0)

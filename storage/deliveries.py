@@ -154,7 +154,8 @@ def tally(session: Session, name: str) -> None:
 
 def tallies(session: Session) -> dict[str, int]:
     """Give everything that is counted for ever."""
-    return dict(session.execute(select(col(TallyRow.name), col(TallyRow.count))).tuples().all())
+    found = session.execute(select(col(TallyRow.name), col(TallyRow.count)))
+    return {str(name): int(count) for name, count in found}
 
 
 def take(session: Session, delivery_id: str, owner: str, now: float) -> bool:

@@ -86,7 +86,7 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
     shown_again = deliveries[0].repairs > 0 and JobStatus(job.status).ended  # and under way for another time
     if (status in _ENDED_DELIVERY) != JobStatus(job.status).ended and not shown_again:
         problems.append(f"job {job.id} is {job.status}, its delivery {status}")
-    if status == DeliveryStatus.UNDELIVERABLE and job.charged:
+    if status == DeliveryStatus.UNDELIVERABLE and job.charged and not shown_again:
         problems.append(f"job {job.id} was not delivered, and was not refunded")
     return problems
 

@@ -14,12 +14,12 @@ from aiohttp import WSMsgType, web
 
 from bot.adapter import Command, Handle, Limits
 from bot.console.frames import MAX_FRAME, Ask, BadFrame, Cancel, Shown, decode, encode
+from bot.ladder import File
 from bot.replies import Reply, Text, Tone
 from bot.texts import Texts
 from engine.errors import ChatGone, DeliveryDelayed
 from engine.ids import new_id
 from engine.model import Identity, Place
-from engine.ports import Blobs
 
 log = structlog.get_logger(__name__)
 
@@ -49,11 +49,10 @@ class ConsoleAdapter:
     """Implements the adapter port; `route` is where terminals connect."""
 
     platform = PLATFORM
-    limits = Limits(progress_interval=0.1, preview_interval=math.inf)
+    limits = Limits(progress_interval=0.1, preview_interval=math.inf, honours_nonce=True)
 
-    def __init__(self, *, texts: Texts, blobs: Blobs, identity: Identity, locale: str) -> None:
+    def __init__(self, *, texts: Texts, identity: Identity, locale: str) -> None:
         self._texts = texts
-        self._blobs = blobs
         self._identity = identity
         self._locale = locale
         self._sessions: dict[str, Session] = {}
@@ -154,20 +153,20 @@ class ConsoleAdapter:
 
     async def edit(self, place: Place, message_id: str, reply: Reply) -> None:
         """Write the pictures that the reply has into the folder, then tell the terminal, if it is there."""
-        files = tuple([await self._save(place, reply, index) for index in range(len(reply.pictures))])
+        files = tuple(
+            [await self._save(place, reply.job_id, number, file) for number, file in enumerate(reply.files, 1)]
+        )
         session = self._sessions.get(place.reply_to)
         if session is not None:
             await session.send(self._shown(reply, job=reply.job_id, files=files))
         elif reply.tone is Tone.DONE:
             log.info("delivered_to_folder", job=reply.job_id, folder=place.chat, message=message_id)
 
-    async def _save(self, place: Place, reply: Reply, index: int) -> str:
-        picture = reply.pictures[index]
-        data = await self._blobs.get(picture.blob)
-        suffix = Path(picture.filename).suffix or ".bin"
-        target = Path(place.chat) / f"{reply.job_id}-{index + 1}{suffix}"
+    async def _save(self, place: Place, job_id: str, number: int, file: File) -> str:
+        suffix = Path(file.filename).suffix or ".bin"
+        target = Path(place.chat) / f"{job_id}-{number}{suffix}"
         try:
-            await asyncio.to_thread(_write, target, data)
+            await asyncio.to_thread(_write, target, file.data)
         except OSError as error:
             if isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
                 raise ChatGone(str(error), chat=place.chat) from error

@@ -9,12 +9,12 @@ from PIL import Image
 
 from bot.adapter import Adapter
 from bot.console.adapter import ConsoleAdapter
+from bot.ladder import File, Form
 from bot.replies import Button, Meter, Reply, Tone, text
 from bot.texts import Texts
 from config.settings import config_dir
 from engine.errors import ChatGone, DeliveryError
 from engine.model import Identity, Picture, Place
-from storage.blobs import FileBlobs
 from tests.fakes.adapter import FakeAdapter
 
 JOB = "abcdefghijklmnop"
@@ -28,20 +28,12 @@ WORKING = Reply(
 CANCELLED = Reply(lines=(text("job-cancelled"),), tone=Tone.CANCELLED, job_id=JOB)
 
 
-@pytest.fixture
-def blobs(tmp_path: Path):
-    blobs = FileBlobs(tmp_path / "blobs")
-    yield blobs
-    blobs.close()
-
-
 @pytest.fixture(params=["fake", "console"])
-def adapter(request: pytest.FixtureRequest, blobs: FileBlobs) -> Adapter:
+def adapter(request: pytest.FixtureRequest) -> Adapter:
     if request.param == "fake":
         return FakeAdapter()
     return ConsoleAdapter(
         texts=Texts.load(config_dir() / "locales"),
-        blobs=blobs,
         identity=Identity(platform="console", id="1", name="Ada"),
         locale="en",
     )
@@ -52,24 +44,25 @@ def place(adapter: Adapter, tmp_path: Path) -> Place:
     return Place(platform=adapter.platform, chat=str(tmp_path / "chat"), reply_to="nobody listens", owner="Ada")
 
 
-async def result(blobs: FileBlobs, count: int = 2) -> Reply:
-    """A job's end, with pictures that are really stored."""
-    pictures = []
+def result(count: int = 2) -> Reply:
+    """A job's end, with pictures."""
+    pictures, files = [], []
     for number in range(count):
         buffer = io.BytesIO()
         Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, "PNG")
-        blob = await blobs.put(buffer.getvalue())
-        size = len(buffer.getvalue())
-        pictures.append(Picture(blob=blob, filename="a_00001_.png", kind="images", mime="image/png", size=size))
+        data = buffer.getvalue()
+        name = f"a_0000{number + 1}_.png"
+        pictures.append(Picture(blob="ab" * 32, filename=name, kind="images", mime="image/png", size=len(data)))
+        files.append(File(filename=name, mime="image/png", form=Form.ORIGINAL, data=data))
     line = text("job-result", prompt="a house", owner="Ada", seconds=1.5, endpoint="gpu", credits="0.3")
-    return Reply(lines=(line,), tone=Tone.DONE, job_id=JOB, pictures=tuple(pictures))
+    return Reply(lines=(line,), tone=Tone.DONE, job_id=JOB, pictures=tuple(pictures), files=tuple(files))
 
 
-async def test_a_message_is_posted_and_becomes_the_result(adapter: Adapter, place: Place, blobs: FileBlobs):
+async def test_a_message_is_posted_and_becomes_the_result(adapter: Adapter, place: Place):
     message = await adapter.post(place, WORKING, nonce="n1")
     assert message
     await adapter.edit(place, message, WORKING)
-    await adapter.edit(place, message, await result(blobs))
+    await adapter.edit(place, message, result())
 
 
 async def test_the_same_nonce_is_the_same_message(adapter: Adapter, place: Place):
@@ -77,8 +70,8 @@ async def test_the_same_nonce_is_the_same_message(adapter: Adapter, place: Place
     assert await adapter.post(place, WORKING, nonce="n2") != await adapter.post(place, WORKING, nonce="n1")
 
 
-async def test_a_result_that_is_sent_twice_is_there_once(adapter: Adapter, place: Place, blobs: FileBlobs):
-    reply = await result(blobs)
+async def test_a_result_that_is_sent_twice_is_there_once(adapter: Adapter, place: Place):
+    reply = result()
     message = await adapter.post(place, reply, nonce="n1")
     await adapter.edit(place, message, reply)
     if isinstance(adapter, ConsoleAdapter):
@@ -106,17 +99,14 @@ async def test_it_stops_and_starts(adapter: Adapter):
 
 
 @pytest.mark.parametrize("spoil", [Path.touch, lambda path: path.symlink_to("/proc")], ids=["a file", "unwritable"])
-async def test_a_folder_that_cannot_be_written_is_a_chat_that_is_gone(
-    blobs: FileBlobs, tmp_path: Path, spoil: Callable[[Path], None]
-):
+async def test_a_folder_that_cannot_be_written_is_a_chat_that_is_gone(tmp_path: Path, spoil: Callable[[Path], None]):
     console = ConsoleAdapter(
         texts=Texts.load(config_dir() / "locales"),
-        blobs=blobs,
         identity=Identity(platform="console", id="1"),
         locale="en",
     )
     spoil(tmp_path / "chat")
     place = Place(platform="console", chat=str(tmp_path / "chat" / "inside"))
     with pytest.raises(DeliveryError) as error:
-        await console.edit(place, "m", await result(blobs))
+        await console.edit(place, "m", result())
     assert isinstance(error.value, ChatGone)

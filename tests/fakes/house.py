@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.adapter import Command
 from bot.commands import Commands
 from bot.delivery import DeliveryService
+from bot.delivery_platform import Tools
 from bot.replies import Reply
 from bot.requests import Defaults, RequestResolver
 from config.settings import config_dir
@@ -18,14 +19,18 @@ from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.images import ImageLimits
 from engine.model import Identity, JobView, Place
+from engine.moderation import Moderation
 from engine.pace import Pace
-from engine.ports import Books
+from engine.ports import Accounts, Books, Deliveries
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
+from storage.accounts import open_accounts
 from storage.blobs import FileBlobs
 from storage.books import open_books
 from storage.database import Database
+from storage.deliveries import open_deliveries
+from storage.leftovers import SamplerFolders
 from storage.policy import Policy
 from tests.fakes.adapter import FakeAdapter
 from tests.fakes.endpoint import FakeEndpoint
@@ -41,8 +46,12 @@ class House:
     """The parts that tests look at."""
 
     books: Books
+    deliveries: Deliveries
+    blobs: FileBlobs
     database: Database
     studio: Studio
+    accounts: Accounts
+    moderation: Moderation
     commands: Commands
     dispatcher: Dispatcher
     delivery: DeliveryService
@@ -56,7 +65,7 @@ class House:
     ) -> Reply:
         """Give a command as somebody in a chat."""
         self.asked.append(line)
-        place = Place(platform="fake", chat=chat, owner=who.name)
+        place = Place(platform="fake", chat=chat, owner=who.name, owner_id=who.id)
         key = key or f"fake:{len(self.asked)}"
         return await self.commands.handle(
             Command(name=name, identity=who, place=place, key=key, line=line, **more),  # type: ignore[arg-type]
@@ -94,6 +103,7 @@ async def open_house(
     max_tries: int = 3,
     running: bool = True,
     only_jobs: set[str] | None = None,
+    ping_after: float = 0.0,
 ) -> AsyncIterator[House]:
     """Open a bot on a folder; `running` starts dispatcher and delivery. Opening the folder again is a restart."""
     board, clock, pace = Board(), SystemClock(), Pace()
@@ -101,6 +111,7 @@ async def open_house(
     platform = adapter or FakeAdapter()
     database = await Database.open(folder / "atelier.db")
     books = open_books(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
+    deliveries = open_deliveries(database, clock)
     blobs = FileBlobs(folder / "blobs")
     pool = Pool(ends, missing=missing)
     await pool.start()
@@ -116,6 +127,7 @@ async def open_house(
     )
     studio = Studio(
         books=books,
+        deliveries=deliveries,
         blobs=blobs,
         library=Library.load([config_dir() / "workflows"]),
         pool=pool,
@@ -126,17 +138,39 @@ async def open_house(
         access=access or Access(operators=frozenset(), open=True, allowed=frozenset()),
         image_limits=LIMITS,
     )
+    accounts = open_accounts(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
+    moderation = Moderation(
+        accounts=accounts,
+        books=books,
+        blobs=blobs,
+        copies=SamplerFolders([folder / "sampler"]),
+        dispatch=dispatcher,
+        clock=clock,
+    )
     resolver = RequestResolver(
         studio, Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
     )
     commands = Commands(studio=studio, board=board, clock=clock, resolver=resolver, max_jobs=16)
-    delivery = DeliveryService(books=books, studio=studio, board=board, clock=clock, adapters=[platform])
+    tools = Tools(
+        books=books,
+        deliveries=deliveries,
+        blobs=blobs,
+        studio=studio,
+        board=board,
+        clock=clock,
+        ping_after=ping_after,
+    )
+    delivery = DeliveryService(adapters=[platform], tools=tools)
     loops = [asyncio.create_task(dispatcher.run()), asyncio.create_task(delivery.run())] if running else []
     try:
         yield House(
             books=books,
+            deliveries=deliveries,
+            blobs=blobs,
             database=database,
             studio=studio,
+            accounts=accounts,
+            moderation=moderation,
             commands=commands,
             dispatcher=dispatcher,
             delivery=delivery,

@@ -15,17 +15,11 @@ from PIL import Image, ImageOps, ImageSequence, PngImagePlugin, UnidentifiedImag
 from torch import Tensor
 from torch.nn import functional
 
+from engine.marking import AI_MADE
+
 LONGEST_SIDE = 16384  # pixels
 MOST_PIXELS = 64 << 20  # of all frames together: 0.75 GiB as a tensor
 _NO_MASK = 64  # pixels a side of the empty mask of a picture without transparency
-
-_AI_MADE = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>'
-    '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-)
 
 
 class PictureRejected(ValueError):
@@ -80,7 +74,7 @@ def metadata(graph: Mapping[str, object], extra: Mapping[str, object]) -> PngIma
     info = PngImagePlugin.PngInfo()
     for key, value in {"prompt": graph, **extra}.items():
         info.add_text(key, json.dumps(value))
-    info.add_itxt("XML:com.adobe.xmp", _AI_MADE)
+    info.add_itxt("XML:com.adobe.xmp", AI_MADE)
     return info
 
 
