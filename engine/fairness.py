@@ -82,7 +82,8 @@ def choose(heads: Iterable[Head], *, loaded: str, debts: Debts, bounds: Bounds) 
 
     The rules stand in this module's docstring. Every task counts as at least 1 mgs.
     """
-    fast, relaxed = [], []
+    fast: list[Head] = []
+    relaxed: list[Head] = []
     for head in sorted(heads, key=lambda head: (head.start, head.sequence)):
         (fast if head.lane is Lane.FAST else relaxed).append(head)
     if not fast and not relaxed:

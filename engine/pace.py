@@ -4,13 +4,13 @@ It is learnt by kind of work: template, model and size class (`kind_of`). What i
 in the transaction that settles the work, and read again at the next start.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import log2
 
-from engine.model import Learnt
+from engine.model import JobView, Learnt, TaskStatus
 from engine.ports import Clock
 
 LEARNING_RATE = 0.25  # weight of the newest measurement in the moving average, once there are a few
@@ -20,6 +20,19 @@ def kind_of(template: str, model: str, width: int, height: int) -> str:
     """Name a kind of work; sizes are alike within a factor of about the square root of two in pixels."""
     size = round(2 * log2(max(1, width * height)))
     return f"{template}/{model}/{size}"
+
+
+def work_left(view: JobView) -> Mapping[str, int]:
+    """Give the work until a job's last picture, in mgs by kind: what comes before it, and its own.
+
+    What runs is taken to be half done, as it is on the average.
+    """
+    work = Counter({kind: cost // 2 for kind, cost in view.work_running.items()})
+    if view.position:
+        work.update(view.work_ahead)
+    left = (TaskStatus.QUEUED,) if view.position else (TaskStatus.QUEUED, TaskStatus.RUNNING)
+    work[view.kind] += sum(task.cost for task in view.tasks if task.status in left)
+    return work
 
 
 class Pace:

@@ -29,9 +29,8 @@ from engine.model import (
     Power,
     Quote,
     Request,
-    TaskStatus,
 )
-from engine.pace import Pace, kind_of
+from engine.pace import Pace, kind_of, work_left
 from engine.ports import Blobs, Books, Clock, Deliveries
 from engine.pricing import class_of, price
 from engine.steering import Steering
@@ -297,12 +296,7 @@ class Studio:
         if done and view.job.started_at is not None:
             elapsed = max(0.0, self._clock.now() - view.job.started_at)
             return replace(view, eta=elapsed * (total - done) / done)
-        work = Counter({kind: cost // 2 for kind, cost in view.work_running.items()})  # half done, on the average
-        if view.position:
-            work.update(view.work_ahead)
-        left = (TaskStatus.QUEUED,) if view.position else (TaskStatus.QUEUED, TaskStatus.RUNNING)
-        work[view.kind] += sum(task.cost for task in view.tasks if task.status in left)
-        return replace(view, eta=self._seconds(work))
+        return replace(view, eta=self._seconds(work_left(view)))
 
     def _seconds(self, work: Mapping[str, int]) -> float | None:
         return self._pace.seconds(work, [(e.name, e.weight) for e in self._pool.endpoints if e.ready])

@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from engine.errors import DatabaseBroken, StorageError
 
 _MAGIC = b"SQLite format 3\x00"
-_COMMON_PRAGMAS = (
+COMMON_PRAGMAS = (
     "PRAGMA busy_timeout = 10000",  # ms; somebody with an SQL prompt may hold the write lock for a moment
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # every commit reaches the disk before its caller hears of it
@@ -24,12 +24,12 @@ _COMMON_PRAGMAS = (
 
 def writing_engine(path: Path) -> Engine:
     """Make the writer's engine: one connection, whose transactions take the write lock when they begin."""
-    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_COMMON_PRAGMAS, pool_size=1)
+    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=COMMON_PRAGMAS, pool_size=1)
 
 
 def reading_engine(path: Path, connections: int) -> Engine:
     """Make the readers' engine: each transaction sees one state of the database and can change nothing."""
-    return _engine(path, begin="BEGIN", pragmas=(*_COMMON_PRAGMAS, "PRAGMA query_only = ON"), pool_size=connections)
+    return _engine(path, begin="BEGIN", pragmas=(*COMMON_PRAGMAS, "PRAGMA query_only = ON"), pool_size=connections)
 
 
 def check_file(path: Path) -> None:

@@ -137,7 +137,9 @@ def add_tasks(connection: Connection, job_id: str, new: NewJob, tagged: Sequence
     connection.execute(_ADD_TASK, rows)
 
 
-def _add_tasks(connection: Connection, job_id: str, new: NewJob, rules: CommunityPolicy, standing: Row[Any]) -> None:
+def _add_tasks(
+    connection: Connection, job_id: str, new: NewJob, rules: CommunityPolicy, standing: Row[*tuple[Any, ...]]
+) -> None:
     tagged = tags(
         virtual_time=standing.virtual_time or 0,
         last_finish=standing.last_finish or 0,
@@ -162,13 +164,14 @@ def _check_room(connection: Connection, new: NewJob, active: int, rules: Communi
         return
     asked = {"person_id": new.person_id, "community_id": new.community_id}
     here = connection.execute(_ACTIVE_HERE, asked).one()
-    _check_cap(here.own, rules.max_queued, scope="here")
-    _check_cap(here.together, together_cap, scope="together")
+    _check_cap(here.own, rules.max_queued, "here")
+    _check_cap(here.together, together_cap, "together")
 
 
-def _check_cap(queued: int, limit: int | None, **scope: str) -> None:
+def _check_cap(queued: int, limit: int | None, scope: str = "") -> None:
     if limit is not None and queued >= limit:
-        raise QueueFull(f"{queued} jobs of {limit} are on their way", limit=limit, queued=queued, **scope)
+        whose: dict[str, Any] = {"scope": scope} if scope else {}
+        raise QueueFull(f"{queued} jobs of {limit} are on their way", limit=limit, queued=queued, **whose)
 
 
 def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def counts(session: Session) -> dict[JobStatus, int]:
     return dict.fromkeys(JobStatus, 0) | {JobStatus(status): count for status, count in found}
 
 
-_IN_TURN = (col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.ready))
+_IN_TURN = (col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.ready).is_(True))
 
 
 def _first(tasks: Sequence[TaskRow]) -> TaskRow | None:

@@ -244,7 +244,7 @@ def locked_job(session: Session, job_id: str, now: float) -> Verb:
     )
 
 
-def _locked(session: Session, attempt_id: str, now: float) -> tuple[Verb, Row[Any]]:
+def _locked(session: Session, attempt_id: str, now: float) -> tuple[Verb, Row[*tuple[Any, ...]]]:
     """Read an attempt with its task's state, after locking its job's row."""
     connection = session.connection()
     job = connection.execute(_JOB_OF_ATTEMPT, {"attempt_id": attempt_id}).first()
