@@ -44,6 +44,7 @@ class Command:
     community: str = ""  # guild or chat id; empty in direct messages
     community_name: str = ""
     power: Power = Power.MEMBER  # as the platform says: nobody, a member, a moderator of that guild or chat
+    max_upload: int | None = None  # bytes of one file that the answer may carry; None: any
     confirmed: bool = False  # the person has seen what it makes and costs
 
 

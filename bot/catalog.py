@@ -208,19 +208,24 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Something that people can ask for; its summary is the Fluent message `command-NAME`."""
+    """Something that people can ask for; its summary is the Fluent message `command-NAME`, or `command-OF-NAME`.
+
+    A command with `verbs` is given as `/command verb ...`; each verb is a command of its own kind, `of` that one.
+    """
 
     name: str
+    of: str = ""
     aliases: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     power: Power = Power.MEMBER  # the least that may give it
     where: frozenset[Where] = EVERYWHERE
     flags: bool = False  # whether a prompt with flags follows
+    verbs: "tuple[Command, ...]" = ()
 
     @property
     def key(self) -> str:
         """The key of its summary."""
-        return f"command-{self.name}"
+        return f"command-{self.of}-{self.name}" if self.of else f"command-{self.name}"
 
 
 _PROMPT = Option(name="prompt", required=True)
@@ -232,6 +237,39 @@ _NEGATIVE = Option(name="negative", flag="no")
 _SEED = Option(name="seed", flag="seed")  # text: Discord's numbers end at 2^53
 _PRIVATE = Option(name="private", kind=OptionKind.BOOL, flag="private")
 _STRENGTH = Option(name="strength", kind=OptionKind.FLOAT, flag="strength")
+
+_THE_JOB = replace(_JOB, required=True)
+_PERSON = Option(name="person")
+_THE_PERSON = replace(_PERSON, required=True)
+_CREDITS = Option(name="credits", kind=OptionKind.FLOAT)
+_THE_CREDITS = replace(_CREDITS, required=True)
+_REASON = Option(name="reason")
+_BEFORE = Option(name="before", kind=OptionKind.INT)
+
+
+def _mod(name: str, *options: Option, power: Power = Power.MODERATOR) -> Command:
+    return Command(name=name, of="mod", options=options, power=power)
+
+
+_MOD = (
+    _mod("queue"),
+    _mod("cancel", _THE_JOB),
+    _mod("move", _THE_JOB, Option(name="behind", source=Source.JOBS)),
+    _mod("clear", _PERSON),
+    _mod("hold", _THE_JOB),
+    _mod("release", _THE_JOB),
+    _mod("ban", _PERSON, Option(name="time"), _REASON),
+    _mod("unban", _THE_PERSON),
+    _mod("grant", _THE_PERSON, _THE_CREDITS),
+    _mod("limits", _THE_PERSON, _CREDITS),
+    _mod("refund", _THE_JOB),
+    _mod("policy", Option(name="field"), Option(name="value")),
+    _mod("wallet", _BEFORE),
+    _mod("audit"),
+    _mod("pause", _REASON, power=Power.OPERATOR),
+    _mod("resume", power=Power.OPERATOR),
+    _mod("mint", _THE_PERSON, _THE_CREDITS, power=Power.OPERATOR),
+)
 
 COMMANDS = (
     Command(
@@ -286,11 +324,34 @@ COMMANDS = (
     Command(name="show", options=(replace(_JOB, required=True),)),
     Command(name="history"),
     Command(name="info"),
+    Command(name="statement", options=(_BEFORE,)),
+    Command(name="privacy", verbs=(Command(name="export", of="privacy"), Command(name="forget", of="privacy"))),
+    Command(name="mod", power=Power.MODERATOR, verbs=_MOD),
     Command(name="models"),
     Command(name="templates"),
     Command(name="help", options=(Option(name="command", source=Source.COMMANDS),)),
 )
 """The commands that there are."""
+
+
+def may_give(power: Power, command: Command) -> bool:
+    """Say whether somebody has the power that a command takes at least."""
+    order = list(Power)
+    return order.index(power) >= order.index(command.power)
+
+
+def find_verb(command: Command, name: str) -> Command:
+    """Find a verb of a command. Raises UnknownCommand with the nearest."""
+    wanted = name.strip().casefold()
+    names = {verb.name: verb for verb in command.verbs}
+    if wanted not in names:
+        raise UnknownCommand(value=f"{command.name} {name.strip()}".strip()[:64], nearest=_near_verb(command, wanted))
+    return names[wanted]
+
+
+def _near_verb(command: Command, wanted: str) -> str:
+    found = nearest(wanted, [verb.name for verb in command.verbs])
+    return f"{command.name} {found}" if found else ""
 
 
 def find_command(name: str) -> Command:

@@ -3,7 +3,8 @@
 import structlog
 
 from bot.adapter import Command
-from bot.catalog import COMMANDS, FLAGS, find_command, flags_for
+from bot.catalog import COMMANDS, FLAGS, find_command, flags_for, may_give
+from bot.commands_people import PeopleCommands
 from bot.grammar import ParsedLine, expand, expand_words, parse, parse_words, template_of
 from bot.replies import (
     Reply,
@@ -24,6 +25,7 @@ from bot.waiting import with_reasons
 from engine.board import Board
 from engine.errors import AtelierError, Refusal, TooManyJobs, UnknownJob
 from engine.model import Actor, Job, Request
+from engine.moderation import Moderation
 from engine.ports import Clock
 from engine.studio import Studio
 
@@ -38,9 +40,20 @@ READY_WAIT = 30.0  # seconds that a first endpoint may take to answer before a r
 class Commands:
     """All commands of the catalog."""
 
-    def __init__(self, *, studio: Studio, board: Board, clock: Clock, resolver: RequestResolver, max_jobs: int) -> None:
+    def __init__(
+        self,
+        *,
+        studio: Studio,
+        moderation: Moderation,
+        board: Board,
+        clock: Clock,
+        resolver: RequestResolver,
+        max_jobs: int,
+    ) -> None:
         """`max_jobs` is the most that one line may make by `{a, b}` and `--repeat`."""
         self._studio = studio
+        self._moderation = moderation
+        self._people = PeopleCommands(studio=studio, moderation=moderation)
         self._board = board
         self._clock = clock
         self._resolver = resolver
@@ -84,24 +97,39 @@ class Commands:
                 return jobs_reply("history", await self._studio.jobs(actor))
             case "info":
                 active = await self._studio.jobs(actor, active=True)
-                return info_reply(await self._studio.balance(actor), active, now=self._clock.now())
+                balance, share = await self._studio.balance(actor), await self._moderation.allowance(actor)
+                return info_reply(balance, active, share, now=self._clock.now())
+            case "statement":
+                return await self._people.statement(actor, command)
+            case "privacy":
+                return await self._people.privacy(actor, command)
+            case "mod":
+                return await self._people.mod(actor, command)
             case "models":
                 await self._studio.until_ready(READY_WAIT)
                 return list_reply("models", self._studio.choices("CheckpointLoaderSimple", "ckpt_name"))
             case "templates":
                 return templates_reply(self._studio.library.all())
             case _:
-                return help_reply(COMMANDS, FLAGS)
+                return self._help(actor, _first_word(command))
+
+    def _help(self, actor: Actor, about: str) -> Reply:
+        """Every command that this person may give, or the verbs of one."""
+        verbs = find_command(about).verbs if about else ()
+        if verbs:
+            return Reply(lines=tuple(text(verb.key) for verb in verbs if may_give(actor.power, verb)), private=True)
+        return help_reply([command for command in COMMANDS if may_give(actor.power, command)], FLAGS)
 
     async def _imagine(self, actor: Actor, command: Command, *, slots: frozenset[str]) -> Reply:
         await self._studio.until_ready(READY_WAIT)
-        lines = self._lines(command, slots)
+        template = (await self._moderation.policy(actor)).template if actor.community and not slots else ""
+        lines = self._lines(command, slots, template)
         images = {slot: await self._studio.keep_image(actor, data, name=slot) for slot, data in command.images.items()}
         requests = [
             await self._resolver.resolve(
                 actor,
                 line,
-                self._resolver.template(line.template, slots),
+                self._resolver.template(line.template or template, slots),
                 images,
                 place=command.place,
                 key=command.key if number == 0 else f"{command.key}:{number}",
@@ -114,13 +142,13 @@ class Commands:
             return quote_reply(await self._studio.estimate(actor, requests), ask=True)
         return await self._submit(actor, requests)
 
-    def _lines(self, command: Command, slots: frozenset[str]) -> list[ParsedLine]:
-        """Read what was typed: one line for each job, by `{a, b}` and `--repeat`."""
+    def _lines(self, command: Command, slots: frozenset[str], usual: str) -> list[ParsedLine]:
+        """Read what was typed: one line for each job, by `{a, b}` and `--repeat`; `usual` is the chat's template."""
         typed = command.line
         texts = expand(typed, self._max_jobs) if isinstance(typed, str) else expand_words(typed, self._max_jobs)
         lines: list[ParsedLine] = []
         for words in texts:
-            template = self._resolver.template(template_of(words), slots)
+            template = self._resolver.template(template_of(words) or usual, slots)
             flags = flags_for(template.slots.values())
             line = parse(words, flags) if isinstance(words, str) else parse_words(words, flags)
             lines.append(line)

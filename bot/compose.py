@@ -32,8 +32,9 @@ from engine.endpoints.pool import Pool, PooledEndpoint
 from engine.errors import StartError, StorageError
 from engine.images import ImageLimits
 from engine.model import Identity
+from engine.moderation import Copies, Moderation
 from engine.pace import Pace
-from engine.ports import Blobs, Books, Clock, Deliveries
+from engine.ports import Accounts, Blobs, Books, Clock, Deliveries
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from storage.policy import Policy
 
 log = structlog.get_logger(__name__)
+
+SAMPLER_FOLDERS = ("input", "output", "temp")
 
 
 def settings_of_this_process(path: Path | None) -> Settings:
@@ -99,12 +102,17 @@ def models_folder(settings: Settings) -> Path:
     return (settings.sampler.models_dir or settings.data_dir / "models").absolute()
 
 
+def sampler_folder(settings: Settings) -> Path:
+    """Where the sampler child keeps what it is sent and what it makes."""
+    return settings.data_dir.absolute() / "sampler"
+
+
 def build_child(settings: Settings) -> SamplerChild:
     """Our sampler as a child process on a free loopback port, its files below `data_dir`, and none of our secrets."""
     arguments = ["--listen", "127.0.0.1", "--port", "0", "--exit-with-parent"]
-    folder = settings.data_dir.absolute() / "sampler"
+    folder = sampler_folder(settings)
     arguments += ["--device", settings.sampler.device, "--max-batch", str(settings.sampler.max_batch)]
-    for kind in ("input", "output", "temp"):
+    for kind in SAMPLER_FOLDERS:
         arguments += [f"--{kind}-directory", str(folder / kind)]
     arguments += ["--models-dir", str(models_folder(settings))]
     return SamplerChild(
@@ -171,7 +179,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         notice = await door.open()
         stack.push_async_callback(door.close)
         service = Service(
-            commands=build_commands(settings, studio, board, clock),
+            commands=build_commands(settings, studio, build_moderation(storage, dispatcher, clock), board, clock),
             dispatcher=dispatcher,
             delivery=build_delivery(settings, storage, studio, board, clock, adapters),
             adapters=adapters,
@@ -189,17 +197,21 @@ class Storage:
     """What must survive a power cut."""
 
     books: Books
+    accounts: Accounts
     deliveries: Deliveries
     blobs: Blobs
+    copies: Copies  # what our sampler's folders hold of them
 
 
 async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
     """Open what must survive a power cut; `stack` closes it. Raises StorageError."""
     # A terminal that finds a running service needs no database: importing it here halves the terminal's start.
+    from storage.accounts import open_accounts
     from storage.blobs import FileBlobs
     from storage.books import open_books
     from storage.database import Database
     from storage.deliveries import open_deliveries
+    from storage.leftovers import SamplerFolders
 
     policy = build_policy(settings)
     database = await Database.open(settings.database_path)
@@ -207,7 +219,13 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     blobs = FileBlobs(settings.data_dir / "blobs")
     stack.callback(blobs.close)
     await blobs.sweep()  # what a killed process had begun to write
-    return Storage(books=open_books(database, clock, policy), deliveries=open_deliveries(database, clock), blobs=blobs)
+    return Storage(
+        books=open_books(database, clock, policy),
+        accounts=open_accounts(database, clock, policy),
+        deliveries=open_deliveries(database, clock),
+        blobs=blobs,
+        copies=SamplerFolders([sampler_folder(settings) / kind for kind in SAMPLER_FOLDERS]),
+    )
 
 
 def build_policy(settings: Settings) -> "Policy":
@@ -244,7 +262,19 @@ def build_delivery(
     return DeliveryService(adapters=adapters, tools=tools)
 
 
-def build_commands(settings: Settings, studio: Studio, board: Board, clock: Clock) -> Commands:
+def build_moderation(storage: Storage, dispatcher: Dispatcher, clock: Clock) -> Moderation:
+    """What moderators, operators and people themselves may ask of accounts."""
+    return Moderation(
+        accounts=storage.accounts,
+        books=storage.books,
+        blobs=storage.blobs,
+        copies=storage.copies,
+        dispatch=dispatcher,
+        clock=clock,
+    )
+
+
+def build_commands(settings: Settings, studio: Studio, moderation: Moderation, board: Board, clock: Clock) -> Commands:
     """The commands, with what a request means that does not say."""
     defaults = Defaults(
         template=settings.defaults.template,
@@ -254,6 +284,7 @@ def build_commands(settings: Settings, studio: Studio, board: Board, clock: Cloc
     )
     return Commands(
         studio=studio,
+        moderation=moderation,
         board=board,
         clock=clock,
         resolver=RequestResolver(studio, defaults),

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from bot.catalog import Command, Flags
 from bot.ladder import File
+from engine.accounts import Allowance
 from engine.board import steps
 from engine.errors import AtelierError, Field, Refusal, UserError
 from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Quote, TaskStatus
@@ -252,8 +253,8 @@ def jobs_reply(title: str, views: Sequence[JobView]) -> Reply:
     return Reply(lines=(text(f"{title}-title", count=len(views)), *lines), private=True)
 
 
-def info_reply(balance: Balance, active: Sequence[JobView], *, now: float) -> Reply:
-    """What the person has left, when it resets, and what of theirs is under way."""
+def info_reply(balance: Balance, active: Sequence[JobView], share: Allowance | None = None, *, now: float) -> Reply:
+    """What the person has left, when it resets, what of theirs is under way; their share where the chat pays."""
     line = text(
         "info",
         available=credits(balance.available),
@@ -263,7 +264,15 @@ def info_reply(balance: Balance, active: Sequence[JobView], *, now: float) -> Re
         queued=sum(view.job.status is JobStatus.QUEUED for view in active),
         running=sum(view.job.status is JobStatus.RUNNING for view in active),
     )
-    return Reply(lines=(line,), private=True)
+    if share is None:
+        return Reply(lines=(line,), private=True)
+    paid = text(
+        "info-community",
+        available=credits(share.balance.available),
+        used=credits(share.used),
+        limit="" if share.limit is None else credits(share.limit),
+    )
+    return Reply(lines=(paid, line), private=True)
 
 
 def list_reply(title: str, names: Sequence[str]) -> Reply:

@@ -250,7 +250,8 @@ class Studio:
         reason = "cancelled by owner" if view.job.person_id == actor.person.id else "cancelled by moderator"
         job, running = await self._books.cancel(job_id, reason)
         if view.job.person_id != actor.person.id:
-            await self._books.audit(f"{actor.identity.platform}:{actor.identity.id}", "cancel", job_id, {})
+            who = f"{actor.identity.platform}:{actor.identity.id}"
+            await self._books.audit(who, "cancel", job_id, {}, community_id=view.job.community_id)
         for attempt in running:
             await self._dispatch.abandon(attempt)
         self._board.changed(job_id)

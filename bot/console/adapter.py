@@ -98,7 +98,20 @@ class ConsoleAdapter:
             session, ask.name, ask.words, out=ask.out, key=ask.key, images=dict(ask.images), confirmed=ask.confirmed
         )
         session.jobs.update(reply.jobs)
-        await session.send(self._shown(reply, job=""))
+        await session.send(await self._answered(reply, ask.out))
+
+    async def _answered(self, reply: Reply, out: str) -> Shown:
+        """Put the files of an answer into the folder, where the terminal named one."""
+        files = []
+        for file in reply.files if out else ():
+            target = Path(out) / file.filename
+            try:
+                await asyncio.to_thread(_write, target, file.data)
+            except OSError as error:
+                log.warning("answer_not_saved", folder=out, error=error.strerror)
+                continue
+            files.append(str(target))
+        return self._shown(reply, job="", files=tuple(files))
 
     async def _command(
         self,

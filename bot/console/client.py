@@ -79,7 +79,9 @@ class Terminal:
             return self._lost(ask.out)
         if not answer.jobs:
             self._say(answer)
-            return Result(exit=_EXITS.get(answer.tone, Exit.DONE))
+            for file in answer.files:
+                self._console.print(f"  {file}", highlight=False, soft_wrap=True)
+            return Result(files=answer.files, exit=_EXITS.get(answer.tone, Exit.DONE))
         for remark in answer.lines[1:]:  # the first says what was queued, which the bars show
             self._console.print(remark, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if not await self._follow(socket, answer.jobs):

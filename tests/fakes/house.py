@@ -150,7 +150,7 @@ async def open_house(
     resolver = RequestResolver(
         studio, Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
     )
-    commands = Commands(studio=studio, board=board, clock=clock, resolver=resolver, max_jobs=16)
+    commands = Commands(studio=studio, moderation=moderation, board=board, clock=clock, resolver=resolver, max_jobs=16)
     tools = Tools(
         books=books,
         deliveries=deliveries,

@@ -151,6 +151,11 @@ job-line =
        *[expired] expired
     } · { $prompt }
 
+info-community =
+    This chat pays here: its wallet has { $available } credits, and you have used { $used }{ $has-limit ->
+        [yes] {" "}of your { $limit }
+       *[no] {""}
+    } this period. Elsewhere you pay yourself:
 info =
     You have { $available } credits, and { $held } more are held for jobs on their way. { $grant } come each period, the next { $hours ->
         [0] within the hour

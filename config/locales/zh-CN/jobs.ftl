@@ -119,6 +119,11 @@ job-line =
        *[expired] 已过期
     } · { $prompt }
 
+info-community =
+    本群代付：群钱包还有 { $available } 点，你本期已用 { $used } 点{ $has-limit ->
+        [yes] ，上限 { $limit } 点
+       *[no] {""}
+    }。在别处由你自己付：
 info =
     你还有 { $available } 点，另有 { $held } 点为进行中的任务预留。每期发放 { $grant } 点，{ $hours ->
         [0] 一小时内

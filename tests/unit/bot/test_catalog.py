@@ -1,18 +1,33 @@
 """The catalog: everything that can be typed is declared once, fits every platform, and has words in every language."""
 
 import re
+from unittest.mock import Mock
 
 import pytest
 
-from bot.catalog import COMMANDS, FLAGLESS_SLOTS, FLAGS, FlagKind, Option, find_command, flags_for
+from bot.catalog import (
+    COMMANDS,
+    FLAGLESS_SLOTS,
+    FLAGS,
+    FlagKind,
+    Option,
+    find_command,
+    find_verb,
+    flags_for,
+    may_give,
+)
+from bot.commands_people import PeopleCommands
 from bot.texts import Texts
 from config.settings import config_dir
 from engine.errors import UnknownCommand, UnknownFlag
 from engine.model import Power
+from engine.moderation import Moderation
+from engine.studio import Studio
 from engine.workflows.library import Library
 from engine.workflows.slot_reader import KNOWN_TYPES, TAKEN_NAMES
 from engine.workflows.slots import Slot, SlotType
 
+EVERY = [each for command in COMMANDS for each in (command, *command.verbs)]
 LIBRARY = Library.load([config_dir() / "workflows"])
 
 
@@ -27,22 +42,40 @@ def test_the_commands_of_today() -> None:
         "show",
         "history",
         "info",
+        "statement",
+        "privacy",
+        "mod",
         "models",
         "templates",
         "help",
     ]
-    assert all(command.power is Power.MEMBER for command in COMMANDS)
+    assert [command.name for command in COMMANDS if command.power is not Power.MEMBER] == ["mod"]
+
+
+def test_every_verb_of_mod_is_answered_and_has_its_power() -> None:
+    mod = find_command("mod")
+    answered = PeopleCommands(studio=Mock(spec=Studio), moderation=Mock(spec=Moderation)).verbs
+    assert {verb.name for verb in mod.verbs} == answered
+    operators = [verb.name for verb in mod.verbs if verb.power is Power.OPERATOR]
+    assert operators == ["pause", "resume", "mint"]
+    assert all(verb.power is Power.MODERATOR for verb in mod.verbs if verb.name not in operators)
+    assert may_give(Power.OPERATOR, mod)
+    assert not may_give(Power.MEMBER, mod)
+    with pytest.raises(UnknownCommand) as caught:
+        find_verb(mod, "bann")
+    assert caught.value.fields == {"value": "mod bann", "nearest": "mod ban"}
 
 
 def test_names_fit_discord_and_telegram() -> None:
-    words = [name for command in COMMANDS for name in (command.name, *command.aliases)]
-    words += [option.name for command in COMMANDS for option in command.options]
+    words = [name for command in EVERY for name in (command.name, *command.aliases)]
+    words += [option.name for command in EVERY for option in command.options]
     assert len(words) > 30
     assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,31}", word) for word in words)
     typed = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(typed) == len(set(typed))
-    for command in COMMANDS:
+    for command in EVERY:
         assert len(command.options) <= 25
+        assert len(command.verbs) <= 25
         required = [option.required for option in command.options]
         assert required == sorted(required, reverse=True), "Discord wants required options first"
 
@@ -118,9 +151,9 @@ def test_pictures_and_further_seeds_are_no_flags() -> None:
 
 def test_everything_has_words_in_every_language() -> None:
     texts = Texts.load(config_dir() / "locales")
-    keys = [command.key for command in COMMANDS] + [f"flag-{flag.name}" for flag in FLAGS]
+    keys = [command.key for command in EVERY] + [f"flag-{flag.name}" for flag in FLAGS]
     keys += [f"{key}.summary" for key in keys]
-    keys += sorted({option.key for command in COMMANDS for option in command.options})
+    keys += sorted({option.key for command in EVERY for option in command.options})
     assert len(keys) > 60
     for locale in ("en", "zh-CN"):
         assert set(keys) <= texts.keys(locale)

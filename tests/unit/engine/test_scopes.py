@@ -283,7 +283,7 @@ async def test_what_a_moderator_does_is_in_their_groups_log_and_in_no_other(worl
     await world.house.studio.cancel(moderator, world.job.id)
     lines = await moderation.audit(moderator)
     done = [line.action for line in lines]
-    assert done[:5] == ["policy", "unban", "ban", "limits", "grant"]
+    assert done[:5] == ["policy", "unban", "ban", "limits", "grant"]  # one's own job is no act of power
     assert all(line.community_id == world.theirs.id for line in lines)
     assert "'reason': 'too many'" in repr(lines[2].detail)
     assert await moderation.audit(world.eve) == ()
