@@ -29,6 +29,12 @@ class Report:
         print(f"\n{row}")
         self.rows.append(row)
 
+    def figures(self, what: str, ratio: float | None, figures: str) -> None:
+        """Report figures of any unit, with a ratio where there is one."""
+        row = f"| {what} | {'' if ratio is None else f'{ratio:.2f}'} | {figures} |"
+        print(f"\n{row}")
+        self.rows.append(row)
+
 
 @pytest.fixture(scope="session")
 def report() -> Iterator[Report]:
