@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from bot.replies import Reply, text
 from engine.accounts import AuditLine, Ban, Statement
 from engine.errors import Field
-from engine.model import CommunityPolicy, JobView
-from engine.policies import shown_policy
+from engine.model import JobView
+from engine.policies import CommunityPolicy, shown_policy
 from engine.pricing import credits
 
 LONGEST_DETAIL = 200  # characters of an audit line's detail

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.model import Attempt, Balance, Identity, Json
+from engine.model import Attempt, Balance, Identity, Job, Json
 
 
 class Movement(StrEnum):
@@ -108,3 +108,8 @@ class Forgotten:
     blobs: frozenset[str]  # that nobody refers to any more
     copies: frozenset[str]  # of which there may be copies elsewhere: all that they made or sent
     words: frozenset[str]  # their prompts
+
+
+def is_forgotten(job: Job) -> bool:
+    """Say whether a job's person was forgotten, and it with them: only its figures are left."""
+    return job.request_key == f"gone:{job.id}"

@@ -11,10 +11,12 @@ from typing import TypeVar
 
 import structlog
 
+from engine.accounts import is_forgotten
 from engine.board import Board
 from engine.endpoints.pool import Pool
 from engine.errors import AtelierError, AttemptUnknown, DiskFull, EndpointError, EndpointFull, ExecutionFailed
 from engine.images import picture_size
+from engine.marking import mark
 from engine.model import Attempt, AttemptStatus, Job, Learnt, Outcome, OutputFile, Picture, Progress
 from engine.pace import Pace, ShareMeter
 from engine.ports import Blobs, Books, Clock, Endpoint
@@ -236,18 +238,22 @@ class Dispatcher:
         pictures = [await self._keep(file) for file in outcome.files]
         share = measured(seconds, endpoint.weight)
         job = await self._books.settle(attempt.id, pictures, outcome.seconds, share, learnt=learnt)
+        if is_forgotten(job):  # while the pictures came: nobody knows of them, and nobody else would remove them
+            for blob in await self._books.unreferenced([picture.blob for picture in pictures]):
+                await self._blobs.delete(blob)
         self._announce(job)
         log.info("settled", job=job.id, endpoint=endpoint.name, seconds=round(outcome.seconds, 3), files=len(pictures))
 
     async def _keep(self, file: OutputFile) -> Picture:
-        blob = await self._blobs.put(file.data)
-        width, height = await asyncio.to_thread(picture_size, file.data)
+        data = await asyncio.to_thread(mark, file.data)
+        blob = await self._blobs.put(data)
+        width, height = await asyncio.to_thread(picture_size, data)
         return Picture(
             blob=blob,
             filename=file.filename,
             kind=file.kind,
             mime=file.mime,
-            size=len(file.data),
+            size=len(data),
             width=width,
             height=height,
         )

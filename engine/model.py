@@ -32,13 +32,6 @@ class Lane(StrEnum):
     RELAXED = "relaxed"
 
 
-class Payer(StrEnum):
-    """Whose wallet pays for a job that is asked for in a community."""
-
-    PERSON = "person"
-    COMMUNITY = "community"
-
-
 class JobStatus(StrEnum):
     """The life of a job; the last five are ends."""
 
@@ -122,21 +115,6 @@ class Community:
     external_id: str
     name: str
     wallet_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommunityPolicy:
-    """What a community decides for what is asked for in it; None leaves it to the settings, or sets no limit."""
-
-    payer: Payer = Payer.PERSON
-    allowance: int | None = None  # mgs of its wallet that one person may take each period, where it pays
-    weight: float = 1.0  # its people's share of the queue; above 0
-    max_queued: int | None = None  # jobs that one person may have waiting or running in it
-    max_running: int | None = None  # tasks of one person that run at once
-    max_queued_together: int | None = None  # jobs of all its people, waiting or running
-    max_running_together: int | None = None  # tasks of all its people that run at once
-    retention_days: int | None = None  # how long its pictures are kept after their job ended
-    template: str = ""  # what a request means that names none; empty: as the settings say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,6 +353,9 @@ class JobView:
     ahead: int = 0  # mgs of tasks that come before its first waiting one, the running ones included
     work_ahead: Mapping[str, int] = field(default_factory=dict)  # mgs before it that wait, by kind of work
     work_running: Mapping[str, int] = field(default_factory=dict)  # mgs that run now, by kind of work
+    running: int = 0  # how many tasks, of all jobs, run now
+    depth: int = 0  # mgs of virtual time until its turn in its lane
+    people: int = 0  # how many have something waiting in its lane
     kind: str = ""  # its own kind of work; see BoundTask
     paused: bool = False  # the queue is
     eta: float | None = None  # seconds until its last picture

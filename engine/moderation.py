@@ -13,8 +13,8 @@ import structlog
 from engine.accounts import Account, Allowance, AuditLine, Ban, Forgotten, Statement
 from engine.errors import BadValue, Forbidden, UnknownJob, UnknownPerson
 from engine.exports import Exported, pack
-from engine.model import Actor, Community, CommunityPolicy, Job, JobView, Json, Person, Power
-from engine.policies import OPERATORS_ONLY, changed_policy
+from engine.model import Actor, Community, Job, JobView, Json, Person, Power
+from engine.policies import OPERATORS_ONLY, CommunityPolicy, changed_policy
 from engine.ports import Accounts, Blobs, Books, Clock
 from engine.studio import Dispatch
 

@@ -1,15 +1,37 @@
-"""A community's policy as people write it: each field with its range, and the words for "not set"."""
+"""A community's policy: what it decides, and how people write it, each field with its range."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 
 from engine.errors import BadValue, UnknownFlag
-from engine.model import CommunityPolicy, Payer
 from engine.pricing import credits
 from engine.workflows.nearest import nearest
 
 UNSET = frozenset({"none", "off", "-", "default"})
 MGS = 1000  # in a credit
+
+
+class Payer(StrEnum):
+    """Whose wallet pays for a job that is asked for in a community."""
+
+    PERSON = "person"
+    COMMUNITY = "community"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommunityPolicy:
+    """What a community decides for what is asked for in it; None leaves it to the settings, or sets no limit."""
+
+    payer: Payer = Payer.PERSON
+    allowance: int | None = None  # mgs of its wallet that one person may take each period, where it pays
+    weight: float = 1.0  # its people's share of the queue; above 0
+    max_queued: int | None = None  # jobs that one person may have waiting or running in it
+    max_running: int | None = None  # tasks of one person that run at once
+    max_queued_together: int | None = None  # jobs of all its people, waiting or running
+    max_running_together: int | None = None  # tasks of all its people that run at once
+    retention_days: int | None = None  # how long its pictures are kept after their job ended
+    template: str = ""  # what a request means that names none; empty: as the settings say
 
 
 @dataclass(frozen=True, kw_only=True)

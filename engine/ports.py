@@ -12,7 +12,6 @@ from engine.model import (
     Attempt,
     Balance,
     Community,
-    CommunityPolicy,
     Delivery,
     Identity,
     Job,
@@ -30,6 +29,7 @@ from engine.model import (
     Progress,
     Waiting,
 )
+from engine.policies import CommunityPolicy
 
 
 class Clock(Protocol):
@@ -203,6 +203,9 @@ class Books(Protocol):
 
     async def delivery_failed(self, delivery_id: str, error: AtelierError, retry_at: float | None) -> None:
         """Try again at `retry_at`, or never (None): undeliverable, and a done job is refunded."""
+
+    async def unreferenced(self, blobs: Collection[str]) -> frozenset[str]:
+        """Those of these blobs that no picture is and no job starts from; their rows are dropped."""
 
     async def audit(
         self, actor: str, action: str, target: str, detail: Json, *, community_id: str | None = None

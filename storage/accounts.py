@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from engine.accounts import Account, Allowance, AuditLine, Ban, Forgotten, Record, Statement
-from engine.model import Community, CommunityPolicy, Person
+from engine.model import Community, Person
+from engine.policies import CommunityPolicy
 from engine.ports import Accounts, Clock
 from storage import audit, bans, forgetting, ledger, people, proof, records, statements
 from storage.database import Database

@@ -24,7 +24,7 @@ from engine.model import (
     Waiting,
 )
 from engine.ports import Books, Clock
-from storage import audit, deliveries, intake, ledger, orders, people, queue, views, work
+from storage import audit, deliveries, forgetting, intake, ledger, orders, people, queue, views, work
 from storage.database import Database
 from storage.policy import Policy
 
@@ -242,6 +242,10 @@ class SqlBooks:
         await self._database.write(
             lambda session: deliveries.failed(session, delivery_id, error, retry_at, self._clock.now())
         )
+
+    async def unreferenced(self, blobs: Collection[str]) -> frozenset[str]:
+        """See `Books.unreferenced`."""
+        return await self._database.write(lambda session: forgetting.unreferenced(session, blobs))
 
     async def audit(
         self, actor: str, action: str, target: str, detail: Json, *, community_id: str | None = None

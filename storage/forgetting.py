@@ -4,7 +4,7 @@ Jobs, tasks, attempts and ledger entries stay as figures that add up. Communitie
 one of theirs stay too: somebody else refers to those bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import delete, select, update
 from sqlmodel import Session, col
@@ -46,7 +46,7 @@ def forget(session: Session, person_id: str, policy: Policy, now: float) -> Forg
         person.forgotten_at = now
     session.flush()
     session.expire_all()
-    return Forgotten(jobs=len(jobs), attempts=attempts, blobs=_unreferenced(session, blobs), copies=blobs, words=words)
+    return Forgotten(jobs=len(jobs), attempts=attempts, blobs=unreferenced(session, blobs), copies=blobs, words=words)
 
 
 def _stop(session: Session, jobs: Iterable[JobRow], now: float) -> tuple[Attempt, ...]:
@@ -110,10 +110,10 @@ def _take_names(session: Session, person: PersonRow) -> None:
     person.name = ""
 
 
-def _unreferenced(session: Session, blobs: frozenset[str]) -> frozenset[str]:
+def unreferenced(session: Session, blobs: Collection[str]) -> frozenset[str]:
     """Drop the rows of blobs that no picture and no job refers to any more, and give their names."""
     gone = set()
-    for blob in sorted(blobs):
+    for blob in sorted(set(blobs)):
         shown = session.scalars(select(col(PictureRow.task_id)).where(col(PictureRow.blob) == blob).limit(1)).first()
         used = session.scalars(select(col(JobInputRow.job_id)).where(col(JobInputRow.blob) == blob).limit(1)).first()
         if shown is None and used is None:

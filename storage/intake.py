@@ -11,7 +11,8 @@ from sqlmodel import Session, col
 from engine.errors import QueueFull
 from engine.fairness import tags
 from engine.ids import new_id
-from engine.model import BoundTask, CommunityPolicy, DeliveryStatus, Job, JobStatus, Lane, NewJob, Payer, TaskStatus
+from engine.model import BoundTask, DeliveryStatus, Job, JobStatus, Lane, NewJob, TaskStatus
+from engine.policies import CommunityPolicy, Payer
 from storage import bans, ledger
 from storage.policy import Policy, policy_from
 from storage.tables import (

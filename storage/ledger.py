@@ -17,7 +17,8 @@ from sqlmodel import Session, col
 
 from engine.accounts import Allowance
 from engine.errors import AllowanceUsed, InsufficientCredits
-from engine.model import Balance, JobStatus, Payer
+from engine.model import Balance, JobStatus
+from engine.policies import Payer
 from engine.pricing import credits
 from storage.policy import Policy, policy_from
 from storage.tables import (

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from engine.ids import new_id
-from engine.model import Community, CommunityPolicy, Identity, Person
+from engine.model import Community, Identity, Person
+from engine.policies import CommunityPolicy
 from storage import fingerprints
 from storage.tables import CommunityRow, IdentityRow, MemberRow, PersonRow, WalletKind, WalletRow
 from storage.views import community_of, person_of

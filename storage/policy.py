@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from engine.fairness import Bounds
-from engine.model import CommunityPolicy, Payer
+from engine.policies import CommunityPolicy, Payer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ import pytest
 
 from engine.accounts import AuditLine, Ban, Movement
 from engine.errors import AllowanceUsed, Banned, InsufficientCredits
-from engine.model import Community, CommunityPolicy, Identity, Payer, Person
+from engine.model import Community, Identity, Person
+from engine.policies import CommunityPolicy, Payer
 from engine.ports import Accounts, Books
 from storage.policy import Policy
 from storage.proof import prove

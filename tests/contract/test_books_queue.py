@@ -8,7 +8,8 @@ import pytest
 
 from engine.errors import EndpointLost, InsufficientCredits, OutOfMemory, QueueFull, UnknownJob
 from engine.fairness import Bounds
-from engine.model import AttemptStatus, CommunityPolicy, JobStatus, Lane, Learnt, Person, TaskStatus
+from engine.model import AttemptStatus, JobStatus, Lane, Learnt, Person, TaskStatus
+from engine.policies import CommunityPolicy
 from engine.ports import Books
 from storage.books import LEASE, open_books
 from storage.people import set_policy

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from engine.accounts import AuditLine
 from engine.errors import AllowanceUsed, InsufficientCredits
-from engine.model import CommunityPolicy, Payer
+from engine.policies import CommunityPolicy, Payer
 from storage.accounts import SqlAccounts
 from storage.books import SqlBooks
 from storage.database import Database

@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from engine.model import CommunityPolicy, Identity
+from engine.model import Identity
+from engine.policies import CommunityPolicy
 from storage import intake, queue
 from storage.database import Database
 from storage.database_sqlite import writing_engine
