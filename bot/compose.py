@@ -21,6 +21,7 @@ from bot.programs import sampler_command
 from bot.requests import Defaults, RequestResolver
 from bot.service import Service
 from bot.texts import Texts
+from bot.upkeep import Upkeep
 from config.settings import EndpointSettings, Settings, config_dir, load_settings
 from engine.board import Board
 from engine.clock import SystemClock
@@ -40,7 +41,10 @@ from engine.workflows.library import Library
 from engine.workflows.lint import missing
 
 if TYPE_CHECKING:
+    from storage.blobs import FileBlobs
+    from storage.database import Database
     from storage.policy import Policy
+    from storage.retention import Retention
 
 log = structlog.get_logger(__name__)
 
@@ -143,16 +147,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         await pool.start()
         stack.push_async_callback(pool.close)
         own_jobs = set[str]() if alone else None
-        dispatcher = Dispatcher(
-            books=books,
-            blobs=blobs,
-            pool=pool,
-            board=board,
-            clock=clock,
-            pace=pace,
-            max_tries=settings.tasks.max_tries,
-            only_jobs=own_jobs,
-        )
+        dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs)
         pool.subscribe(dispatcher.wake)
         studio = Studio(
             books=books,
@@ -169,10 +164,12 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
         adapters: list[Adapter] = [console]
+        upkeep = Upkeep(storage.retention)
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,
             port=0 if alone else settings.http.port,
             console=console.route,
+            prune=upkeep.route,
             ready=lambda: readiness(books, pool),
             metrics=Metrics(books=books, deliveries=storage.deliveries, pool=pool, dispatcher=dispatcher).read,
         )
@@ -183,6 +180,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             dispatcher=dispatcher,
             delivery=build_delivery(settings, storage, studio, board, clock, adapters),
             adapters=adapters,
+            upkeep=None if alone else upkeep,
             own_jobs=own_jobs,
             notice=notice,
         )
@@ -201,6 +199,7 @@ class Storage:
     deliveries: Deliveries
     blobs: Blobs
     copies: Copies  # what our sampler's folders hold of them
+    retention: "Retention"
 
 
 async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Storage:
@@ -211,7 +210,6 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     from storage.books import open_books
     from storage.database import Database
     from storage.deliveries import open_deliveries
-    from storage.leftovers import SamplerFolders
 
     policy = build_policy(settings)
     database = await Database.open(settings.database_path)
@@ -219,12 +217,45 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     blobs = FileBlobs(settings.data_dir / "blobs")
     stack.callback(blobs.close)
     await blobs.sweep()  # what a killed process had begun to write
+    retention = build_retention(settings, database, blobs, clock)
     return Storage(
         books=open_books(database, clock, policy),
         accounts=open_accounts(database, clock, policy),
         deliveries=open_deliveries(database, clock),
         blobs=blobs,
+        copies=retention.copies,
+        retention=retention,
+    )
+
+
+def build_retention(settings: Settings, database: "Database", blobs: "FileBlobs", clock: Clock) -> "Retention":
+    """What sweeps the data folder."""
+    from storage.leftovers import SamplerFolders
+    from storage.retention import Retention
+
+    return Retention(
+        database=database,
+        blobs=blobs,
         copies=SamplerFolders([sampler_folder(settings) / kind for kind in SAMPLER_FOLDERS]),
+        clock=clock,
+        days=settings.retention.days,
+        copies_age=settings.retention.sampler_hours * 3600,
+    )
+
+
+def build_dispatcher(
+    settings: Settings, storage: Storage, pool: Pool, board: Board, pace: Pace, clock: Clock, own_jobs: set[str] | None
+) -> Dispatcher:
+    """The loop between the queue and the endpoints; `own_jobs` as in `Service`."""
+    return Dispatcher(
+        books=storage.books,
+        blobs=storage.blobs,
+        pool=pool,
+        board=board,
+        clock=clock,
+        pace=pace,
+        max_tries=settings.tasks.max_tries,
+        only_jobs=own_jobs,
     )
 
 

@@ -1,5 +1,6 @@
 """The service's own HTTP door: health, metrics, and the console's way in."""
 
+import errno
 import json
 import os
 import secrets
@@ -11,7 +12,7 @@ import aiohttp
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from engine.errors import PortInUse
+from engine.errors import DiskFull, PortInUse
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
@@ -61,6 +62,7 @@ class Door:
         host: str,
         port: int,
         console: Handler,
+        prune: Handler,
         ready: Readiness,
         metrics: Callable[[], Awaitable[CollectorRegistry]],
     ) -> None:
@@ -68,6 +70,7 @@ class Door:
         self._port = port
         self._key = secrets.token_urlsafe(32)
         self._console = console
+        self._prune = prune
         self._ready = ready
         self._read_metrics = metrics
         self._runner: web.AppRunner | None = None
@@ -79,7 +82,8 @@ class Door:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/console", self._console_guarded)
+        app.router.add_get("/console", self._guarded(self._console))
+        app.router.add_post("/prune", self._guarded(self._prune))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -92,9 +96,14 @@ class Door:
         return Notice(url=f"http://{self._host}:{port}", key=self._key, pid=os.getpid())
 
     def announce(self, notice: Notice, data_dir: Path) -> None:
-        """Leave the notice where terminals look for it, until `close`."""
+        """Leave the notice where terminals look for it, until `close`. Raises DiskFull."""
         self._left = data_dir / NOTICE
-        _write_private(self._left, json.dumps(asdict(notice)))
+        try:
+            _write_private(self._left, json.dumps(asdict(notice)))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DiskFull(str(error)) from None
 
     async def close(self) -> None:
         """Take the notice away and stop listening."""
@@ -116,11 +125,16 @@ class Door:
         registry = await self._read_metrics()
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _console_guarded(self, request: web.Request) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "")
-        if not secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
-            raise web.HTTPUnauthorized
-        return await self._console(request)
+    def _guarded(self, handler: Handler) -> Handler:
+        """Let in whoever has the key."""
+
+        async def check(request: web.Request) -> web.StreamResponse:
+            given = request.headers.get("Authorization", "")
+            if not secrets.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
+                raise web.HTTPUnauthorized
+            return await handler(request)
+
+        return check
 
 
 def _write_private(path: Path, content: str) -> None:

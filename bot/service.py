@@ -11,6 +11,7 @@ from bot.commands import Commands
 from bot.delivery import DeliveryService
 from bot.door import Notice
 from bot.replies import Reply
+from bot.upkeep import Upkeep
 from engine.dispatcher import Dispatcher
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ class Service:
         dispatcher: Dispatcher,
         delivery: DeliveryService,
         adapters: Sequence[Adapter],
+        upkeep: Upkeep | None,
         own_jobs: set[str] | None,
         notice: Notice,
     ) -> None:
@@ -35,6 +37,7 @@ class Service:
         self._dispatcher = dispatcher
         self._delivery = delivery
         self._adapters = adapters
+        self._upkeep = upkeep
         self._own_jobs = own_jobs
 
     @asynccontextmanager
@@ -45,6 +48,8 @@ class Service:
                 group.create_task(self._dispatcher.run(), name="dispatcher"),
                 group.create_task(self._delivery.run(), name="delivery"),
             ]
+            if self._upkeep is not None:
+                loops.append(group.create_task(self._upkeep.run(), name="upkeep"))
             try:
                 for adapter in self._adapters:
                     await adapter.start(self._handle)

@@ -149,5 +149,5 @@ def _webp_header(kind: bytes, body: bytes) -> bytes:
         alpha = 0
     else:
         raise _Broken
-    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    sizes = int(width - 1).to_bytes(3, "little") + int(height - 1).to_bytes(3, "little")
     return bytes([_WEBP_ALPHA_FLAG if alpha else 0, 0, 0, 0]) + sizes

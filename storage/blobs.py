@@ -5,8 +5,12 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,18 +20,40 @@ from storage.driver_errors import NO_SPACE
 T = TypeVar("T")
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 _THREADS = 4
+_RECENT = 3600.0  # seconds
+_YOUNG = 24 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """Files that were removed, or would be."""
+
+    files: int = 0
+    size: int = 0  # bytes
 
 
 class FileBlobs:
     """Implements `engine.ports.Blobs` in a directory; all file work is done on threads of its own.
 
     A file appears under its name complete and durable or not at all: it is written beside, synced, renamed, and the
-    directory is synced. What a crash leaves beside is removed by `sweep`.
+    directory is synced. What a crash leaves beside is removed by `sweep`, what no row refers to any more by `collect`.
+
+    A blob is put before the row that refers to it is committed. So `collect` never takes what is young: what this
+    process put within the last hour (by a clock that nobody sets), or a file that was written or put again within the
+    last day (by the clock on the wall, for another process's sake). Both are looked at under the lock that `put` holds
+    while it says that it needs the blob: either it comes first and the blob stays, or it finds no file and writes one.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._threads = ThreadPoolExecutor(_THREADS, "atelier-blobs")
+        self._needed = threading.Lock()
+        self._recent: dict[str, float] = {}  # when a blob was last put, by this process's own clock; oldest first
+
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+        return self._directory
 
     async def put(self, data: bytes) -> str:
         """Store bytes durably and give their name; the same bytes twice are stored once. Raises DiskFull."""
@@ -40,6 +66,18 @@ class FileBlobs:
     async def delete(self, name: str) -> None:
         """Remove a blob; harmless if it is not there."""
         await self._run(lambda: self.path(name).unlink(missing_ok=True))
+
+    async def folders(self) -> tuple[str, ...]:
+        """Give the folders that hold blobs, sorted: the first two characters of their names."""
+        return await self._run(self._folders)
+
+    async def names(self, folder: str) -> tuple[str, ...]:
+        """Give the names of all blobs in one of the `folders`, sorted."""
+        return await self._run(lambda: self._names(folder))
+
+    async def collect(self, names: Collection[str], *, dry_run: bool = False) -> "Collected":
+        """Remove those of these blobs that are not young; the caller knows that no row refers to them."""
+        return await self._run(lambda: self._collect(names, dry_run))
 
     async def sweep(self) -> int:
         """Remove what crashes left half-written and give the number of files; only while nothing is being stored."""
@@ -61,6 +99,7 @@ class FileBlobs:
     def _put(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
+        self._need(name, path)
         try:
             if not _holds(path, name):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +124,42 @@ class FileBlobs:
         if hashlib.sha256(data).hexdigest() != name:
             raise BlobMissing(f"{path} is damaged: its bytes are not those that were stored")
         return data
+
+    def _need(self, name: str, path: Path) -> None:
+        """Keep a blob from being collected while its row is on the way."""
+        with self._needed:
+            now = time.monotonic()
+            self._recent.pop(name, None)
+            self._recent[name] = now
+            while self._recent and now - next(iter(self._recent.values())) > _RECENT:
+                del self._recent[next(iter(self._recent))]
+            with suppress(OSError):  # it is not there yet, as a rule
+                os.utime(path)
+
+    def _collect(self, names: Collection[str], dry_run: bool) -> "Collected":
+        collected = Collected()
+        for name in names:
+            with self._needed:
+                now = time.monotonic()
+                if now - self._recent.get(name, -_RECENT) < _RECENT:
+                    continue
+                try:
+                    found = self.path(name).stat()
+                    if found.st_mtime > time.time() - _YOUNG:
+                        continue
+                    if not dry_run:
+                        self.path(name).unlink()
+                except OSError:
+                    continue
+            collected = Collected(files=collected.files + 1, size=collected.size + found.st_size)
+        return collected
+
+    def _folders(self) -> tuple[str, ...]:
+        return tuple(sorted(path.name for path in self._directory.glob("[0-9a-f][0-9a-f]") if path.is_dir()))
+
+    def _names(self, folder: str) -> tuple[str, ...]:
+        names = (folder + path.name for path in (self._directory / folder).iterdir())
+        return tuple(sorted(name for name in names if _NAME.match(name)))
 
     def _sweep(self) -> int:
         leftovers = list(self._directory.glob("??/.*.part"))

@@ -24,6 +24,23 @@ class SamplerFolders:
         """
         return await asyncio.to_thread(self._remove, blobs, words)
 
+    async def sweep(self, age: float, *, dry_run: bool = False) -> int:
+        """Remove files that nobody has written for `age` seconds, which are fetched or uploaded anew long ago."""
+        return await asyncio.to_thread(self._sweep, age, dry_run)
+
+    def _sweep(self, age: float, dry_run: bool) -> int:
+        old = time.time() - age
+        removed = 0
+        for path in self._files():
+            try:
+                if path.stat().st_mtime < old:
+                    removed += 1
+                    if not dry_run:
+                        path.unlink()
+            except FileNotFoundError:
+                continue
+        return removed
+
     def _remove(self, blobs: frozenset[str], words: frozenset[str]) -> int:
         needles = [needle for word in words for needle in {word.encode(), json.dumps(word)[1:-1].encode()}]
         old = time.time() - OLD

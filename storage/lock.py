@@ -2,11 +2,14 @@
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from engine.errors import ServiceRunning
+
+_BACKUP_LOCK = ".backup"
 
 
 class ServiceLock:
@@ -58,3 +61,31 @@ def service_pid(database: Path) -> int | None:
 
 def _lock_path(database: Path) -> Path:
     return database.with_name(database.name + ".lock")
+
+
+@contextmanager
+def backup_lock(blobs: Path) -> Iterator[None]:
+    """Keep files from being collected in a folder of blobs while a backup copies them."""
+    blobs.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(blobs / _BACKUP_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def backup_under_way(blobs: Path) -> bool:
+    """Say whether somebody copies the files of a folder of blobs."""
+    try:
+        descriptor = os.open(blobs / _BACKUP_LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

@@ -33,3 +33,14 @@ def queue_columns(connection: sa.Connection) -> None:
         ),
         {"ready": True},
     )
+    _job_inputs(connection)
+
+
+def _job_inputs(connection: sa.Connection) -> None:
+    """Write which pictures jobs start from, so that these are kept."""
+    task = sa.table("task", sa.column("job_id", sa.String), sa.column("inputs", sa.JSON))
+    found = connection.execute(sa.select(task.c.job_id, task.c.inputs)).all()
+    rows = sorted({(job_id, given["blob"]) for job_id, inputs in found for given in inputs})
+    job_input = sa.table("job_input", sa.column("job_id"), sa.column("blob"))
+    if rows:
+        connection.execute(sa.insert(job_input), [{"job_id": job_id, "blob": blob} for job_id, blob in rows])

@@ -8,6 +8,7 @@ can make links through the API. Files that people can name (input, output, temp)
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.model_files import FOLDERS, SUFFIX
 from engine.sampler.server.names import Escapes, inside, numbered, parts, split_kind
 
 BUILT_IN_MODEL = "atelier-tiny.safetensors"
+_WANTED_AGAIN = 600.0  # seconds
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
@@ -125,6 +127,7 @@ class SamplerFolders:
                     _write_whole(path, data)
                     return free
                 if path.is_file() and _has_content(path, data):
+                    _renew(path)
                     return free
                 number += 1
 
@@ -167,6 +170,12 @@ def _last_counter(directory: Path, stem: str) -> int:
 
 def _has_content(path: Path, data: bytes) -> bool:
     return path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _renew(path: Path) -> None:
+    """Note that an old file is wanted again, for whoever sweeps by age; a younger one stays the same to caches."""
+    if time.time() - path.stat().st_mtime > _WANTED_AGAIN:
+        path.touch()
 
 
 def _write_whole(path: Path, data: bytes) -> None:
