@@ -4,11 +4,11 @@ It is learnt by kind of work: template, model and size class (`kind_of`). What i
 in the transaction that settles the work, and read again at the next start.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import log2
+from math import exp, log2
 
 from engine.model import JobView, Learnt, TaskStatus
 from engine.ports import Clock
@@ -22,17 +22,61 @@ def kind_of(template: str, model: str, width: int, height: int) -> str:
     return f"{template}/{model}/{size}"
 
 
-def work_left(view: JobView) -> Mapping[str, int]:
-    """Give the work until a job's last picture, in mgs by kind: what comes before it, and its own.
+def work_left(view: JobView, load: float = 0.0) -> Mapping[str, float]:
+    """Give the work until a job's last picture, in mgs by kind, as if all endpoints did it one after the other.
 
-    What runs is taken to be half done, as it is on the average.
+    While m tasks run side by side, the next of them to end has on the average 1 / (m + 1) of a task's time to go, and a
+    task that has begun takes m times what it would take of all endpoints together. So of work `ahead` that waits, work
+    `running` and own tasks of cost c, of which the last begins when all others have begun:
+
+        work = overtaking * ahead + running / (m + 1) + (n - 1) * c + m * c
+
+    New work of people who have less on its way goes before a job that stands deep in its own person's queue. While
+    work keeps coming at `load` (seconds of work in a second), what is ahead grows to ahead / (1 - load); but never
+    beyond what every person who is in the queue now can have before the job's tag: its depth for each of them.
     """
-    work = Counter({kind: cost // 2 for kind, cost in view.work_running.items()})
-    if view.position:
-        work.update(view.work_ahead)
-    left = (TaskStatus.QUEUED,) if view.position else (TaskStatus.QUEUED, TaskStatus.RUNNING)
-    work[view.kind] += sum(task.cost for task in view.tasks if task.status in left)
+    side_by_side = max(1, view.running)
+    work: defaultdict[str, float] = defaultdict(float)
+    states = [task.status for task in view.tasks]
+    waiting, own_running = states.count(TaskStatus.QUEUED), states.count(TaskStatus.RUNNING)
+    each = max((task.cost for task in view.tasks), default=0)
+    if waiting:
+        for kind, cost in view.work_running.items():
+            work[kind] += cost / (side_by_side + 1)
+        ahead = sum(view.work_ahead.values())
+        most = view.depth * view.people / ahead if ahead else 1.0
+        overtaking = max(1.0, min(most, 1 / (1 - load) if load < 1 else most))
+        for kind, cost in view.work_ahead.items():
+            work[kind] += overtaking * cost
+    if waiting or own_running:
+        work[view.kind] += (max(0, waiting - 1) + side_by_side) * each
     return work
+
+
+@dataclass(kw_only=True)
+class Load:
+    """How much work people ask for, in seconds of all endpoints for each second; an average that forgets slowly."""
+
+    memory: float = 600.0  # seconds after which what was asked counts for 1/e
+    _sum: float = 0.0
+    _at: float | None = None
+    _since: float = 0.0
+
+    def add(self, seconds: float, now: float) -> None:
+        """Note that work of so many seconds was asked for."""
+        if self._at is None:
+            self._since = now
+        self._sum = self._faded(now) + seconds
+        self._at = now
+
+    def rate(self, now: float) -> float:
+        """Give the seconds of work that come in each second; 0 until that has been seen for a minute."""
+        if self._at is None or now - self._since < 60.0:
+            return 0.0
+        return self._faded(now) / (self.memory * (1 - exp(-(now - self._since) / self.memory)))
+
+    def _faded(self, now: float) -> float:
+        return 0.0 if self._at is None else self._sum * exp(-max(0.0, now - self._at) / self.memory)
 
 
 class Pace:
@@ -62,7 +106,7 @@ class Pace:
         self._endpoints[endpoint].add(share / cost)
         return Learnt(endpoint=endpoint, kind=kind, mgs_per_second=1 / average.value)
 
-    def seconds(self, work: Mapping[str, int], endpoints: Iterable[tuple[str, float]]) -> float | None:
+    def seconds(self, work: Mapping[str, float], endpoints: Iterable[tuple[str, float]]) -> float | None:
         """Say how long work (mgs by kind) takes on these endpoints (name, weight) together; None without any."""
         able = tuple(endpoints)
         total = 0.0

@@ -30,7 +30,7 @@ from engine.model import (
     Quote,
     Request,
 )
-from engine.pace import Pace, kind_of, work_left
+from engine.pace import Load, Pace, kind_of, work_left
 from engine.ports import Blobs, Books, Clock, Deliveries
 from engine.pricing import class_of, price
 from engine.steering import Steering
@@ -90,6 +90,7 @@ class Studio:
         self._dispatch = dispatch
         self._access = access
         self._image_limits = image_limits
+        self._load = Load()
         self.steering = Steering(books=books, pool=pool, board=board)
 
     # Who asks
@@ -172,6 +173,7 @@ class Studio:
         self._require_endpoint(tasks)
         community_id = actor.community.id if actor.community else None
         job = await self._books.accept(self._new_job(request, tasks, actor.person.id, community_id))
+        self._load.add(self._seconds({tasks[0].kind: job.quote}) or 0.0, self._clock.now())
         log.info("accepted", job=job.id, template=job.template, tasks=job.count, quote=job.quote)
         self._board.changed(job.id)
         self._dispatch.wake()
@@ -297,9 +299,9 @@ class Studio:
         if done and view.job.started_at is not None:
             elapsed = max(0.0, self._clock.now() - view.job.started_at)
             return replace(view, eta=elapsed * (total - done) / done)
-        return replace(view, eta=self._seconds(work_left(view)))
+        return replace(view, eta=self._seconds(work_left(view, self._load.rate(self._clock.now()))))
 
-    def _seconds(self, work: Mapping[str, int]) -> float | None:
+    def _seconds(self, work: Mapping[str, float]) -> float | None:
         return self._pace.seconds(work, [(e.name, e.weight) for e in self._pool.endpoints if e.ready])
 
     # What there is

@@ -151,10 +151,14 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
         pictures[picture.task_id].append(picture)
     length = queue_length(session) if jobs else 0
     running = _running(session) if jobs else {}
+    side_by_side = _running_tasks(session) if jobs else 0
     paused = bool(jobs) and session.get(PauseRow, "queue") is not None
+    lanes = _lanes(session) if jobs else {}
     found = []
     for job in jobs:
         position, before = _place(session, tasks[job.id])
+        first = _first(tasks[job.id])
+        virtual_time, people = lanes.get(job.lane, (0, 0))
         found.append(
             JobView(
                 job=job_of(job),
@@ -164,6 +168,9 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
                 ahead=sum(before.values()) + sum(running.values()) if position else 0,
                 work_ahead=before,
                 work_running=running,
+                running=side_by_side,
+                depth=0 if first is None else max(0, first.start_tag - virtual_time),
+                people=people,
                 kind=tasks[job.id][0].kind if tasks[job.id] else "",
                 paused=paused,
             )
@@ -261,6 +268,20 @@ def _place(session: Session, tasks: Sequence[TaskRow]) -> tuple[int, Mapping[str
     )
     rows = session.execute(by_kind).all()  # all tasks of a job are of one kind
     return 1 + sum(row[1] for row in rows), {row[0]: int(row[2]) for row in rows}
+
+
+def _lanes(session: Session) -> Mapping[str, tuple[int, int]]:
+    """Give each lane's virtual time, and how many people have something waiting in it."""
+    people = (
+        select(col(TaskRow.lane), func.count(distinct(col(TaskRow.person_id)))).where(*_IN_TURN).group_by(TaskRow.lane)
+    )
+    waiting = {row[0]: row[1] for row in session.execute(people)}
+    return {row.lane: (row.virtual_time, waiting.get(row.lane, 0)) for row in session.scalars(select(LaneRow))}
+
+
+def _running_tasks(session: Session) -> int:
+    chosen = select(func.count()).where(col(TaskRow.status) == TaskStatus.RUNNING)
+    return session.scalars(chosen).one()
 
 
 def _running(session: Session) -> Mapping[str, int]:

@@ -1,6 +1,9 @@
+from unittest.mock import create_autospec
+
 import pytest
 
-from engine.pace import Pace, ShareMeter, kind_of
+from engine.model import Job, JobView, Task, TaskStatus
+from engine.pace import Load, Pace, ShareMeter, kind_of, work_left
 
 
 class HandClock:
@@ -99,3 +102,49 @@ def test_a_clock_that_jumps_back_charges_nothing():
     with meter.attempt() as share:
         clock.time -= 3600
     assert share.used == 0
+
+
+def view(*, ahead: int = 0, running: int = 0, side_by_side: int = 0, own: int = 1, depth: int = 0, people: int = 0):
+    """A job of `own` waiting pictures of 1000 mgs each, all work of one kind."""
+    task = Task(
+        id="t", job_id="j", index=0, seed=1, status=TaskStatus.QUEUED, needs="", cost=1000, tries=0, endpoint="",
+        seconds=None, error="",
+    )  # fmt: skip
+    return JobView(
+        job=create_autospec(Job, instance=True),
+        tasks=(task,) * own,
+        position=1,
+        work_ahead={"x": ahead},
+        work_running={"x": running},
+        running=side_by_side,
+        depth=depth,
+        people=people,
+        kind="x",
+    )
+
+
+def test_what_is_left_is_what_comes_before_and_ones_own():
+    assert work_left(view()) == {"x": 1000}
+    assert work_left(view(ahead=3000, running=1000, side_by_side=1)) == {"x": 3000 + 500 + 1000}
+
+
+def test_side_by_side_the_next_to_end_is_nearer_and_ones_own_takes_longer():
+    assert work_left(view(ahead=3000, running=3000, side_by_side=3)) == {"x": 3000 + 750 + 3000}
+    assert work_left(view(own=4, running=3000, side_by_side=3)) == {"x": 750 + 3 * 1000 + 3000}
+
+
+def test_who_stands_deep_in_their_own_queue_is_overtaken_while_work_keeps_coming():
+    deep = view(ahead=10_000, depth=10_000, people=5)
+    assert work_left(deep, 0.0) == {"x": 11_000}
+    assert work_left(deep, 0.5) == {"x": 21_000}
+    assert work_left(deep, 0.99) == work_left(deep, 3.0) == {"x": 51_000}  # five people with ten each
+    assert work_left(view(ahead=10_000, depth=0, people=5), 0.9) == {"x": 11_000}
+
+
+def test_the_load_is_the_work_that_comes_in_a_second_and_fades():
+    load = Load()
+    assert load.rate(0.0) == 0
+    for second in range(600):
+        load.add(0.5, float(second))
+    assert load.rate(600.0) == pytest.approx(0.5, rel=0.01)
+    assert load.rate(6000.0) < 0.01
