@@ -10,7 +10,7 @@ STAMP := .venv/.set-up
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench bench-tiny
+.PHONY: help setup demo run test check bench bench-tiny chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,3 +48,6 @@ bench: setup ## measure how fast pictures are made on this machine
 
 bench-tiny: setup ## measure how well the built-in model obeys 300 prompts that it never saw
 	@$(BIN)/python -m tools.tiny.train check
+
+chaos: setup ## kill everything in turn under load, and check that nothing is lost; ARGS="--seeds 7" picks
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.chaos $(ARGS)
