@@ -4,9 +4,9 @@ Jobs, tasks, attempts and ledger entries stay as figures that add up. Communitie
 one of theirs stay too: somebody else refers to those bytes.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Delete, Update, delete, select, update
 from sqlmodel import Session, col
 
 from engine.accounts import Forgotten
@@ -30,6 +30,7 @@ from storage.tables import (
 )
 
 _OPEN_DELIVERY = (DeliveryStatus.DUE, DeliveryStatus.SENDING)
+_AT_ONCE = 500  # names in one statement
 _PROMPTS = ("prompt", "negative")
 _SHORTEST_WORDS = 4  # characters; what is shorter names nobody, and is in every file
 
@@ -37,62 +38,78 @@ _SHORTEST_WORDS = 4  # characters; what is shorter names nobody, and is in every
 def forget(session: Session, person_id: str, policy: Policy, now: float) -> Forgotten:
     """Take a person out of the database; see `Accounts.forget`."""
     person = session.get_one(PersonRow, person_id, with_for_update=True)
-    jobs = session.scalars(select(JobRow).where(col(JobRow.person_id) == person_id)).all()
-    attempts = _stop(session, jobs, now)
-    blobs, words = _empty(session, jobs)
+    attempts = _stop(session, person_id, now)
+    words, count = _words(session, person_id)
+    blobs = _empty(session, person_id)
     if person.forgotten_at is None:
         fingerprints.leave(session, person, policy, now)
         _take_names(session, person)
         person.forgotten_at = now
     session.flush()
-    session.expire_all()
-    return Forgotten(jobs=len(jobs), attempts=attempts, blobs=unreferenced(session, blobs), copies=blobs, words=words)
+    return Forgotten(jobs=count, attempts=attempts, blobs=unreferenced(session, blobs), copies=blobs, words=words)
 
 
-def _stop(session: Session, jobs: Iterable[JobRow], now: float) -> tuple[Attempt, ...]:
-    """Cancel what is on its way, and end deliveries: there is nobody to tell any more.
-
-    The verbs of queue and deliveries write past the rows that are loaded here, which are read again after each.
-    """
+def _stop(session: Session, person_id: str, now: float) -> tuple[Attempt, ...]:
+    """Cancel what is on its way, and end deliveries: there is nobody to tell any more."""
     attempts: list[Attempt] = []
-    for job_id, status in [(job.id, job.status) for job in jobs]:
-        if status in ledger.OPEN_HOLD:
-            _, running = work.cancel(session, job_id, "cancelled by owner", now)
-            attempts += running
-            session.expire_all()
-        open_now = col(DeliveryRow.status).in_(_OPEN_DELIVERY)
-        due = select(col(DeliveryRow.id)).where(col(DeliveryRow.job_id) == job_id, open_now)
-        for delivery_id in session.scalars(due).all():
-            deliveries.failed(session, delivery_id, Interrupted(), None, now)
-            session.expire_all()
+    of_person = col(JobRow.person_id) == person_id
+    waiting = select(col(JobRow.id)).where(of_person, col(JobRow.status).in_(ledger.OPEN_HOLD))
+    for job_id in session.scalars(waiting).all():
+        _, running = work.cancel(session, job_id, "cancelled by owner", now)
+        attempts += running
+    session.expire_all()  # the queue's verbs write past the rows that are loaded here
+    due = (
+        select(col(DeliveryRow.id))
+        .join(JobRow, col(JobRow.id) == col(DeliveryRow.job_id))
+        .where(of_person, col(DeliveryRow.status).in_(_OPEN_DELIVERY))
+    )
+    for delivery_id in session.scalars(due).all():
+        deliveries.failed(session, delivery_id, Interrupted(), None, now)
+    session.flush()
+    session.expire_all()
     return tuple(attempts)
 
 
-def _empty(session: Session, jobs: Iterable[JobRow]) -> tuple[frozenset[str], frozenset[str]]:
-    """Empty the jobs of prompts, graphs, options, addresses and pictures; give the pictures and the words."""
-    blobs: set[str] = set()
+def _words(session: Session, person_id: str) -> tuple[frozenset[str], int]:
+    """Give a person's prompts, and the number of their jobs."""
     words: set[str] = set()
-    for job in jobs:
-        words |= {job.text, *(str(job.options.get(slot, "")) for slot in _PROMPTS)}
-        tasks = select(col(TaskRow.id)).where(col(TaskRow.job_id) == job.id)
-        blobs |= set(session.scalars(select(col(PictureRow.blob)).where(col(PictureRow.task_id).in_(tasks))))
-        blobs |= set(session.scalars(select(col(JobInputRow.blob)).where(col(JobInputRow.job_id) == job.id)))
-        session.execute(delete(PictureRow).where(col(PictureRow.task_id).in_(tasks)))
-        session.execute(delete(JobInputRow).where(col(JobInputRow.job_id) == job.id))
-        session.execute(update(TaskRow).where(col(TaskRow.job_id) == job.id).values(graph={}, inputs=[], seed="0"))
-        session.execute(
-            update(DeliveryRow)
-            .where(col(DeliveryRow.job_id) == job.id)
-            .values(message_id="", place=None, fallback=None)
-        )
-        session.execute(
+    count = 0
+    for row in session.execute(select(col(JobRow.text), col(JobRow.options)).where(col(JobRow.person_id) == person_id)):
+        count += 1
+        words |= {row.text, *(str(row.options.get(slot, "")) for slot in _PROMPTS)}
+    return frozenset(word for word in words if len(word) >= _SHORTEST_WORDS), count
+
+
+def _empty(session: Session, person_id: str) -> frozenset[str]:
+    """Empty a person's jobs of prompts, graphs, options, addresses and pictures; give the names of the pictures."""
+    jobs = select(col(JobRow.id)).where(col(JobRow.person_id) == person_id)
+    tasks = select(col(TaskRow.id)).where(col(TaskRow.job_id).in_(jobs))
+    made = session.scalars(select(col(PictureRow.blob)).where(col(PictureRow.task_id).in_(tasks))).all()
+    sent = session.scalars(select(col(JobInputRow.blob)).where(col(JobInputRow.job_id).in_(jobs))).all()
+    platforms = select(col(DeliveryRow.platform)).where(col(DeliveryRow.job_id).in_(jobs)).distinct()
+    for platform in session.scalars(platforms).all():
+        there = select(col(DeliveryRow.job_id)).where(col(DeliveryRow.platform) == platform)
+        _write(
+            session,
             update(JobRow)
-            .where(col(JobRow.id) == job.id)
+            .where(col(JobRow.id).in_(jobs), col(JobRow.id).in_(there))
             .values(
-                text="", options={}, place={"platform": job.place["platform"], "chat": ""}, request_key=f"gone:{job.id}"
-            )
+                text="", options={}, place={"platform": platform, "chat": ""}, request_key="gone:" + col(JobRow.id)
+            ),
         )
-    return frozenset(blobs), frozenset(word for word in words if len(word) >= _SHORTEST_WORDS)
+    _write(session, delete(PictureRow).where(col(PictureRow.task_id).in_(tasks)))
+    _write(session, delete(JobInputRow).where(col(JobInputRow.job_id).in_(jobs)))
+    _write(session, update(TaskRow).where(col(TaskRow.job_id).in_(jobs)).values(graph={}, inputs=[], seed="0"))
+    _write(
+        session,
+        update(DeliveryRow).where(col(DeliveryRow.job_id).in_(jobs)).values(message_id="", place=None, fallback=None),
+    )
+    return frozenset((*made, *sent))
+
+
+def _write(session: Session, statement: Update | Delete) -> None:
+    """Run a statement on many rows, past those that are loaded."""
+    session.execute(statement, execution_options={"synchronize_session": False})
 
 
 def _take_names(session: Session, person: PersonRow) -> None:
@@ -111,12 +128,14 @@ def _take_names(session: Session, person: PersonRow) -> None:
 
 
 def unreferenced(session: Session, blobs: Collection[str]) -> frozenset[str]:
-    """Drop the rows of blobs that no picture and no job refers to any more, and give their names."""
-    gone = set()
-    for blob in sorted(set(blobs)):
-        shown = session.scalars(select(col(PictureRow.task_id)).where(col(PictureRow.blob) == blob).limit(1)).first()
-        used = session.scalars(select(col(JobInputRow.job_id)).where(col(JobInputRow.blob) == blob).limit(1)).first()
-        if shown is None and used is None:
-            session.execute(delete(BlobRow).where(col(BlobRow.name) == blob))
-            gone.add(blob)
+    """Drop the rows of blobs that no picture is and no job starts from, and give their names."""
+    names = sorted(set(blobs))
+    gone: set[str] = set()
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        shown = session.scalars(select(col(PictureRow.blob)).where(col(PictureRow.blob).in_(some)).distinct())
+        used = session.scalars(select(col(JobInputRow.blob)).where(col(JobInputRow.blob).in_(some)).distinct())
+        free = set(some) - set(shown) - set(used)
+        _write(session, delete(BlobRow).where(col(BlobRow.name).in_(free)))
+        gone |= free
     return frozenset(gone)

@@ -1,5 +1,6 @@
 """`atelier quota`: shows, gives and proves; beside a running service it still reads."""
 
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -8,16 +9,23 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from rich.console import Console
 from typer.testing import CliRunner
 
 from bot import quota
 from bot.__main__ import app
+from bot.compose import load_texts
+from bot.console.adapter import ConsoleAdapter
+from bot.door import NOTICE
 from bot.programs import Exit
 from config.settings import QuotaSettings, Settings
 from engine.errors import ServiceRunning, UnknownPerson
+from engine.model import Identity
 from storage.policy import Policy
 from tests.fakes.books import NEEDS, HandClock, OpenBooks, books_in, new_job, picture, somebody
+from tests.fakes.house import open_house
 
 POLICY = Policy(grant=600_000, community_grant=50_000, max_queued_jobs=20)
 
@@ -128,3 +136,30 @@ def test_what_does_not_add_up_is_named_and_fails(tmp_path: Path, monkeypatch: py
     assert result.exit_code == 1
     assert "wallet thewallet owes 5 mgs" in result.output
     assert "do not add up" in result.output
+
+
+async def test_a_running_service_is_asked_to_change_what_it_alone_writes(settings: Settings, tmp_path: Path) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        console_adapter = ConsoleAdapter(
+            texts=load_texts(), identity=Identity(platform="console", id="0", name="root"), locale="en"
+        )
+        await console_adapter.start(house.commands.handle)
+        ada = await house.books.person(Identity(platform="fake", id="1", name="Ada"))
+        app = web.Application()
+        app.router.add_get("/healthz", _ok)
+        app.router.add_get("/console", console_adapter.route)
+        async with TestServer(app) as server:
+            url = f"http://{server.host}:{server.port}"
+            notice = {"url": url, "key": "key", "pid": 1}
+            (tmp_path / NOTICE).write_text(json.dumps(notice))
+            to, into = console()
+            assert await quota.grant(settings, to, "fake:1", 2.5) is Exit.DONE
+            assert into.getvalue().strip() == "Ada has 2.5 more credits."
+            assert await quota.limits(settings, to, "fake:1", 9) is Exit.DONE
+            assert await quota.grant(settings, to, "fake:77", 2.5) is Exit.BAD_INPUT
+        assert (await house.books.balance(ada.wallet_id)).available == 602_500
+        assert [line.action for line in await house.accounts.audit_lines(None)] == ["limits", "mint"]
+
+
+async def _ok(request: web.Request) -> web.Response:
+    return web.Response()
