@@ -26,6 +26,8 @@ models = typer.Typer(help="Model files.", no_args_is_help=True)
 app.add_typer(models, name="models")
 quota = typer.Typer(help="Credits: who has how much, and whether the books add up.", no_args_is_help=True)
 app.add_typer(quota, name="quota")
+db = typer.Typer(help="The data folder: prune, backup, restore, check.", no_args_is_help=True)
+app.add_typer(db, name="db")
 
 FREE_WORDS = {"ignore_unknown_options": True}  # what is no option of ours is the grammar's, or the sampler's
 WhoArgument = Annotated[
@@ -211,6 +213,65 @@ def audit_books(context: typer.Context) -> None:
 
     settings = read_settings(context)
     run(settings, audit(settings, Console()))
+
+
+@db.command("prune")
+def prune_data(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove pictures whose time is over, files that nothing refers to, and old copies of the sampler's."""
+    from rich.console import Console
+
+    from bot.db import prune
+    from bot.logs import configure_logs
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    configure_logs("error", "console")
+    run(settings, prune(settings, Console(), dry_run=dry_run))
+
+
+@db.command("backup")
+def back_up_data(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="The archive to write; it must not exist.")]
+) -> None:
+    """Write database and pictures into one archive; the service may run meanwhile."""
+    from rich.console import Console
+
+    from bot.db import back_up
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, back_up(settings, Console(), file))
+
+
+@db.command("restore")
+def restore_data(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="An archive that `backup` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the database that is there.")] = False,
+) -> None:
+    """Put an archive back, while no service runs; it is checked first, and an older one is migrated."""
+    from rich.console import Console
+
+    from bot.db import restore
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, restore(settings, Console(), file, force=force))
+
+
+@db.command("check")
+def check_data(context: typer.Context) -> None:
+    """Check the database's file, its books, and every picture."""
+    from rich.console import Console
+
+    from bot.db import check
+    from bot.running import read_settings, run
+
+    settings = read_settings(context)
+    run(settings, check(settings, Console()))
 
 
 def main() -> None:

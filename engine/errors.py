@@ -4,9 +4,10 @@ AtelierError
 ├── UserError            the request itself is wrong; answered to that person alone
 │   ├── EmptyPrompt · UnknownFlag · BadValue · GivenTwice · UnexpectedWords · UnknownChoice · UnknownTemplate
 │   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · UnknownPerson · TooManyJobs
+│   └── BackupBroken
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
-│   └── QueueFull · NothingCanRun · JobStarted · Paused
+│   └── QueueFull · NothingCanRun · JobStarted · Paused · WouldOverwrite
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing
@@ -130,6 +131,12 @@ class TooManyJobs(UserError):
     code = "too-many-jobs"
 
 
+class BackupBroken(UserError):
+    """A file is no backup, or a damaged one. Fields: path, reason."""
+
+    code = "backup-broken"
+
+
 class Refusal(AtelierError):
     """The request is fine, but not now or not for this person; says limit, use, reset and alternative."""
 
@@ -188,6 +195,12 @@ class Paused(Refusal):
     """An operator has paused new work."""
 
     code = "paused"
+
+
+class WouldOverwrite(Refusal):
+    """There is something already where something is to be written. Fields: path."""
+
+    code = "would-overwrite"
 
 
 class EndpointError(AtelierError):

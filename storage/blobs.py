@@ -57,11 +57,11 @@ class FileBlobs:
 
     async def put(self, data: bytes) -> str:
         """Store bytes durably and give their name; the same bytes twice are stored once. Raises DiskFull."""
-        return await self._run(lambda: self._put(data))
+        return await self._run(lambda: self.store(data))
 
     async def get(self, name: str) -> bytes:
         """Read bytes. Raises BlobMissing, also where the file no longer holds the bytes that its name says."""
-        return await self._run(lambda: self._get(name))
+        return await self._run(lambda: self.read(name))
 
     async def delete(self, name: str) -> None:
         """Remove a blob; harmless if it is not there."""
@@ -96,7 +96,8 @@ class FileBlobs:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.shield(asyncio.wrap_future(self._threads.submit(work)))
 
-    def _put(self, data: bytes) -> str:
+    def store(self, data: bytes) -> str:
+        """Store as `put` does, on the calling thread."""
         name = hashlib.sha256(data).hexdigest()
         path = self.path(name)
         self._need(name, path)
@@ -113,7 +114,8 @@ class FileBlobs:
             raise StorageError(f"{self._directory}: {error.strerror}") from error
         return name
 
-    def _get(self, name: str) -> bytes:
+    def read(self, name: str) -> bytes:
+        """Read as `get` does, on the calling thread."""
         path = self.path(name)
         try:
             data = path.read_bytes()

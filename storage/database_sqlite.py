@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -62,6 +62,23 @@ def back_up(source: Path, target: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def problems(path: Path) -> list[str]:
+    """Give a sentence for everything that SQLite finds wrong with a file: its structure, and references to nothing."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.Error as error:
+        return [f"{path}: {error}"]
+    return found + [f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there" for row in dangling]
+
+
+def fold_in_log(path: Path) -> None:
+    """Write a database's log into its file, so that the file alone is everything; what is broken stays as it is."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def scrub(engine: Engine, path: Path) -> None:
