@@ -23,6 +23,7 @@ from storage.tables import (
     JobInputRow,
     JobRow,
     MemberRow,
+    PauseRow,
     PersonRow,
     PictureRow,
     PreferenceRow,
@@ -119,6 +120,7 @@ def _take_names(session: Session, person: PersonRow) -> None:
         known_as = f"{identity.platform}:{identity.external_id}"
         session.execute(update(AuditRow).where(col(AuditRow.actor) == known_as).values(actor=f"person:{person.id}"))
         session.execute(update(BanRow).where(col(BanRow.by) == known_as).values(by=f"person:{person.id}"))
+        session.execute(update(PauseRow).where(col(PauseRow.by) == known_as).values(by=f"person:{person.id}"))
     session.execute(delete(IdentityRow).where(col(IdentityRow.person_id) == person.id))
     session.execute(delete(MemberRow).where(col(MemberRow.person_id) == person.id))
     session.execute(

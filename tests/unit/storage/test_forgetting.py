@@ -87,6 +87,7 @@ async def test_nothing_of_a_person_is_left_below_the_data_folder(opened: OpenBoo
         Ban(person_id=bob.id, community_id=None, reason="spam", until=1.0, by=f"test:{ADA.id}", at=0.0),
         AuditLine(actor=f"test:{ADA.id}", action="ban", target=bob.id),
     )
+    await books.pause(f"test:{ADA.id}", "new drivers")
     (tmp_path / "atelier.db.before-0002").write_bytes(b"an old copy with Ada Lovelace-Unique in it")
     folders = [tmp_path / "sampler" / kind for kind in ("input", "output", "temp")]
     for folder in folders:
