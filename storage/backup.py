@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from engine.errors import BackupBroken, BlobMissing, DatabaseBroken, DiskFull, S
 from storage import database_sqlite
 from storage.blobs import FileBlobs
 from storage.database import Database
-from storage.driver_errors import NO_SPACE, translated
+from storage.driver_errors import translated
 from storage.lock import ServiceLock, backup_lock
 from storage.tables import JobInputRow, PictureRow
 
@@ -36,6 +37,7 @@ FORMAT = 1
 _DATABASE, _MANIFEST, _BLOBS = "atelier.db", "manifest.json", "blobs/"
 _AT_ONCE = 8  # blobs that are stored together, each with its own wait for the disk
 _PIECE = 2**20  # bytes
+_ROOM = 2**16  # bytes free under which nothing of SQLite's has room
 
 Progress = Callable[[str, int, int], None]
 """What is being done ("reading", "checking", "restoring"), how many files of how many."""
@@ -248,12 +250,18 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _system_errors(where: Path) -> Iterator[None]:
+    """Give what the system or SQLite raises as an error of ours; SQLite says of a full disk only that I/O failed."""
     try:
         yield
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFull(f"no space left beside {where}") from error
-        raise StorageError(f"{where}: {error.strerror or error}") from error
+    except (OSError, SQLAlchemyError) as error:
+        problem = translated(error, str(where))
+        full = type(problem) is StorageError and shutil.disk_usage(_existing(where)).free < _ROOM
+        raise (DiskFull(f"no space left beside {where}") if full else problem) from error
+
+
+def _existing(path: Path) -> Path:
+    """Give the nearest folder above that is there."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

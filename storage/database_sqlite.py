@@ -51,11 +51,18 @@ def check_file(path: Path) -> None:
 
 
 def back_up(source: Path, target: Path) -> None:
-    """Copy a database, as one consistent state, while others may use it; `target` appears complete or not at all."""
+    """Copy a database, as one consistent state, while others may use it; `target` appears complete or not at all.
+
+    Raises SQLAlchemyError, OSError.
+    """
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(unfinished)) as there:
-        here.backup(there)
+    try:
+        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(unfinished)) as there:
+            here.backup(there)
+    except sqlite3.Error as error:
+        unfinished.unlink(missing_ok=True)
+        raise OperationalError("backup", None, error) from error
     unfinished.replace(target)
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -64,15 +64,20 @@ class Retention:
         self._copies_age = copies_age
 
     async def sweep(self, *, dry_run: bool = False) -> Swept:
-        """Remove what need not be kept, once through everything. Raises StorageError."""
-        jobs, pictures, freed = await self._expire(dry_run)
-        collected, backup = await self._collect(dry_run)
+        """Remove what need not be kept, once through everything. Raises StorageError.
+
+        What can go without a word to the database goes first: on a full disk that makes the room to write in.
+        """
         copies = await self.copies.sweep(self._copies_age, dry_run=dry_run)
+        collected, backup = await self._collect(dry_run)
+        jobs, pictures, freed = await self._expire(dry_run)
+        if jobs and not dry_run:
+            freed, backup = await self._collect(dry_run)
         swept = Swept(
             jobs=jobs,
             pictures=pictures,
-            files=collected.files + (freed.files if dry_run else 0),
-            size=collected.size + (freed.size if dry_run else 0),
+            files=collected.files + freed.files,
+            size=collected.size + freed.size,
             copies=copies,
             backup=backup,
         )
@@ -149,8 +154,7 @@ def expired(
             col(JobRow.sequence) > after,
             col(JobRow.status).in_(_ENDED),
             ended_at < now - shortest * DAY,
-            pictures.correlate(JobRow).exists()
-            | exists().where(col(JobInputRow.job_id) == JobRow.id),
+            pictures.correlate(JobRow).exists() | exists().where(col(JobInputRow.job_id) == JobRow.id),
             ~exists().where(col(DeliveryRow.job_id) == JobRow.id, col(DeliveryRow.status).in_(_UNDER_WAY)),
         )
         .order_by(col(JobRow.sequence))

@@ -156,7 +156,7 @@ error-service-running =
     }. Stop it, or set another data_dir.
 error-database-broken = The database { $path } cannot be used: { $reason }. Move it away, or restore a backup that lies beside it.
 error-backup-broken = { $path } cannot be used as a backup: { $reason }. Nothing was changed.
-error-would-overwrite = { $path } is there already. Name another place, or say --force.
+error-would-overwrite = { $path } is there already, and stays as it is. Name another place; a restore takes --force.
 error-blob-missing = A stored picture is not there any more, or is damaged.
 
 ## Posting

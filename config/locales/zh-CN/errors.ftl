@@ -156,7 +156,7 @@ error-service-running =
     }正被另一个 Atelier 使用。请先停止它，或换一个 data_dir。
 error-database-broken = 数据库 { $path } 无法使用：{ $reason }。请把它移走，或恢复旁边的备份。
 error-backup-broken = { $path } 不能用作备份：{ $reason }。什么都没有改动。
-error-would-overwrite = { $path } 已经存在。请换一个位置，或加上 --force。
+error-would-overwrite = { $path } 已经存在，没有改动。请换一个位置；恢复时可以加 --force。
 error-blob-missing = 一张已保存的图片不见了或已损坏。
 
 ## 发送
