@@ -50,22 +50,26 @@ def declarations() -> tuple[NodeDeclaration, ...]:
             category=_CATEGORY,
             extra=_MODULE,
         ),
-        NodeDeclaration(
-            class_type="ImageCompositeMasked",
-            inputs=(
-                Input(name="destination", type="IMAGE"),
-                Input(name="source", type="IMAGE"),
-                _place("x"),
-                _place("y"),
-                Input(name="resize_source", type="BOOLEAN", default=False),
-                Input(name="mask", type="MASK", required=False),
-            ),
-            outputs=("IMAGE",),
-            implementation="mask:image_composite_masked",
-            display_name="ImageCompositeMasked",
-            category="image",
-            extra=_MODULE,
+        _composite(),
+    )
+
+
+def _composite() -> NodeDeclaration:
+    return NodeDeclaration(
+        class_type="ImageCompositeMasked",
+        inputs=(
+            Input(name="destination", type="IMAGE"),
+            Input(name="source", type="IMAGE"),
+            _place("x"),
+            _place("y"),
+            Input(name="resize_source", type="BOOLEAN", default=False),
+            Input(name="mask", type="MASK", required=False),
         ),
+        outputs=("IMAGE",),
+        implementation="mask:image_composite_masked",
+        display_name="ImageCompositeMasked",
+        category="image",
+        extra=_MODULE,
     )
 
 
