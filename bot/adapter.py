@@ -72,7 +72,9 @@ class Adapter(Protocol):
         """Stop receiving; called once, before the database closes."""
 
     async def post(self, place: Place, reply: Reply, nonce: str) -> str:
-        """Post the one message of a job and give its id; the same nonce again does not post twice, where that is known.
+        """Post the one message of a job and give its id.
+
+        The same nonce again does not post twice, where the platform honours it, and shows nothing new either.
 
         Called by the delivery. Raises DeliveryError.
         """

@@ -211,22 +211,28 @@ class PlatformDelivery:
     async def _edit(self, call: Call, delivery: Delivery, reply: Reply) -> None:
         await self._call(call, lambda: self._adapter.edit(delivery.place, delivery.message_id, reply))
 
-    async def _post(self, call: Call, delivery: Delivery, reply: Reply) -> str:
-        """Post a new message and remember it; a post that may be a second one is counted."""
+    async def _post(self, call: Call, delivery: Delivery, reply: Reply) -> None:
+        """Post a new message and remember it; a post that may be a second one is counted.
+
+        Where the nonce keeps it from being one, the platform answers with the message that is there, which may show an
+        earlier state: it is edited.
+        """
         books, deliveries = self._tools.books, self._tools.deliveries
         sure = self._limits.honours_nonce
-        if not sure and await deliveries.posting(delivery.id):
+        again = await deliveries.posting(delivery.id, counted=not sure)
+        if again and not sure:
             log.warning("may_be_posted_twice", job=delivery.job_id, platform=self._adapter.platform)
         try:
             message_id = await self._call(call, lambda: self._adapter.post(delivery.place, reply, nonce=delivery.nonce))
         except DeliveryUnanswered:
             raise
         except DeliveryError:
-            if not sure:
+            if not again:
                 await self._written(lambda: deliveries.not_posted(delivery.id))
             raise
         await self._written(lambda: books.delivery_posted(delivery.id, message_id))
-        return message_id
+        if again and sure:
+            await self._edit(call, replace(delivery, message_id=message_id), reply)
 
     def _hold(self, call: Call, seconds: float, *, everywhere: bool) -> None:
         until = self._now() + seconds

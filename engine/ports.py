@@ -22,14 +22,13 @@ from engine.model import (
     Learnt,
     NewJob,
     Outcome,
-    Pause,
     Person,
     Picture,
     Place,
     Progress,
-    Waiting,
 )
 from engine.policies import CommunityPolicy
+from engine.standing import Pause, Waiting
 
 
 class Clock(Protocol):
@@ -225,10 +224,10 @@ class Deliveries(Protocol):
     async def positions(self) -> Mapping[str, int]:
         """The place in the queue of every job of which something waits, by job id; 1 is next."""
 
-    async def posting(self, delivery_id: str) -> bool:
-        """Note that the message is about to be posted; True if an earlier post may have arrived, which is counted.
+    async def posting(self, delivery_id: str, *, counted: bool) -> bool:
+        """Note that the message is about to be posted; True if an earlier post may have arrived.
 
-        For platforms that do not honour nonces. `Books.delivery_posted` or `not_posted` follows, unless the process
+        Which is counted where the platform does not honour nonces, so that there may be two. `Books.delivery_posted` or `not_posted` follows, unless the process
         dies or the platform does not answer.
         """
 

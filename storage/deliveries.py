@@ -81,13 +81,13 @@ def positions(session: Session) -> dict[str, int]:
     return {job_id: position for position, job_id in enumerate(in_order, start=1)}
 
 
-def posting(session: Session, delivery_id: str, now: float) -> bool:
-    """Note that the message is about to be posted; True if it may have been before, which is counted."""
+def posting(session: Session, delivery_id: str, now: float, *, counted: bool) -> bool:
+    """Note that the message is about to be posted; True if it may have been before, which is counted if asked for."""
     row = session.get(DeliveryRow, delivery_id, with_for_update=True)
     if row is None:
         return False
     again = row.posting_at is not None
-    if again:
+    if again and counted:
         row.repeats += 1
         tally(session, "repeated")
     row.posting_at = now
@@ -227,9 +227,10 @@ class SqlDeliveries:
         """See `Deliveries.positions`."""
         return await self._database.read(positions)
 
-    async def posting(self, delivery_id: str) -> bool:
+    async def posting(self, delivery_id: str, *, counted: bool) -> bool:
         """See `Deliveries.posting`."""
-        return await self._database.write(lambda session: posting(session, delivery_id, self._clock.now()))
+        now = self._clock.now()
+        return await self._database.write(lambda session: posting(session, delivery_id, now, counted=counted))
 
     async def not_posted(self, delivery_id: str) -> None:
         """See `Deliveries.not_posted`."""

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from bot.delivery_budget import Rate
+from bot.replies import Tone
 from engine.errors import ChatGone, DeliveryDelayed, ExecutionFailed
 from engine.images import picture_size
 from engine.marking import SOURCE_TYPE
@@ -143,6 +144,9 @@ async def test_a_platform_that_honours_nonces_shows_nothing_twice(tmp_path: Path
         await house.ended(job_id)
         assert len(adapter.posts(job_id)) == 1
         assert await tallies(house) == {}
+        (shown,) = [message.reply for message in adapter.kept.values() if message.reply.job_id == job_id]
+        assert shown.tone is Tone.DONE, "the same nonce gives back the message as it was"
+        assert shown.pictures
 
 
 async def test_elsewhere_a_duplicate_is_preferred_to_a_loss_and_counted(tmp_path: Path):
