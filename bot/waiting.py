@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.replies import Reply, Text, text
-from engine.model import Waiting
+from engine.standing import Waiting
 
 
 def with_reasons(reply: Reply, waiting: Waiting | None) -> Reply:

@@ -12,8 +12,9 @@ import structlog
 from engine.board import Board
 from engine.endpoints.pool import Pool
 from engine.errors import Forbidden, JobStarted, UnknownJob
-from engine.model import Actor, Job, JobStatus, Json, Pause, Power, Waiting
+from engine.model import Actor, Job, JobStatus, Json, Power
 from engine.ports import Books
+from engine.standing import Pause, Waiting
 
 log = structlog.get_logger(__name__)
 

@@ -18,12 +18,11 @@ from engine.model import (
     Lane,
     Learnt,
     NewJob,
-    Pause,
     Person,
     Picture,
-    Waiting,
 )
 from engine.ports import Books, Clock
+from engine.standing import Pause, Waiting
 from storage import audit, deliveries, forgetting, intake, ledger, orders, people, queue, views, work
 from storage.database import Database
 from storage.policy import Policy

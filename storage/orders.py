@@ -8,7 +8,8 @@ from sqlmodel import Session, col
 
 from engine.errors import UnknownJob
 from engine.fairness import tags
-from engine.model import Job, JobStatus, NewJob, Pause, TaskStatus
+from engine.model import Job, JobStatus, NewJob, TaskStatus
+from engine.standing import Pause
 from storage import ledger, work
 from storage.intake import Bill, add_tasks
 from storage.policy import Policy, policy_from

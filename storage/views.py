@@ -22,8 +22,8 @@ from engine.model import (
     Place,
     Task,
     TaskStatus,
-    Waiting,
 )
+from engine.standing import Waiting
 from storage.policy import Policy
 from storage.tables import (
     CommunityRow,

@@ -141,7 +141,7 @@ async def bench_etas(tmp_path: Path, report: Report) -> None:
         folder = tmp_path / str(seed)
         folder.mkdir()
         async with books_in(folder, WIDE) as opened:
-            who = list(await asyncio.gather(*(somebody(opened.books, f"person {n}") for n in range(20))))
+            who = list(await asyncio.gather(*(somebody(opened.books, f"person {n}") for n in range(50))))
             errors += await Replay(opened, seed).run(who)
     assert len(errors) >= 100
     p90 = quantiles(errors, n=10)[8]
