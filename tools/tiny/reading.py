@@ -25,7 +25,7 @@ CONTRAST: Final = 42.0
 """Distance in RGB from which on a pixel is no longer background."""
 OUTSIDE: Final = 128
 """The gray that marks background while a mask is made."""
-SIDE: Final = 24
+SIDE: Final = 32
 """Side of an outline's canvas."""
 NEIGHBOURS: Final = 5
 
@@ -85,7 +85,7 @@ def outline_of(mask: Mask) -> Outline:
 class Reader:
     """Knows the outlines of the drawings."""
 
-    def __init__(self, *, seed: int = 10**9, variants: int = 40) -> None:
+    def __init__(self, *, seed: int = 10**9, variants: int = 80) -> None:
         """Draws `variants` pictures of each thing, from `seed` on, and remembers their outlines."""
         self._things = [thing for thing in scenes.THINGS for _ in range(variants)]
         drawn = [plain_scene(thing, "red", "white", seed + index) for index, thing in enumerate(self._things)]

@@ -172,7 +172,7 @@ error-recipient-blocked = Atelier may not write to this person.
 error-message-gone = The message is not there any more, or cannot be edited any more.
 error-delivery-delayed = The chat asks us to wait; the message comes a little later.
 error-message-too-large = The message is too large for this chat ({ $size }; at most { $limit }).
-error-flood-wait = The chat asks us to wait; the message comes a little later.
+error-flood-wait = Too much is being said here at once; the message comes a little later.
 error-delivery-unanswered = The chat did not say whether it took the message; it is sent again.
 error-delivery-expired = The chat could not be reached for a whole day.
 
