@@ -227,8 +227,8 @@ class Deliveries(Protocol):
     async def posting(self, delivery_id: str, *, counted: bool) -> bool:
         """Note that the message is about to be posted; True if an earlier post may have arrived.
 
-        Which is counted where the platform does not honour nonces, so that there may be two. `Books.delivery_posted` or `not_posted` follows, unless the process
-        dies or the platform does not answer.
+        That is counted where the platform does not honour nonces, so that there may be two. `Books.delivery_posted` or
+        `not_posted` follows, unless the process dies or the platform does not answer.
         """
 
     async def not_posted(self, delivery_id: str) -> None:

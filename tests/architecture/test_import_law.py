@@ -8,7 +8,14 @@ import pytest
 
 from tests.architecture.source_files import ROOMS, ROOT, sources, within
 
-THE_SAMPLER_MAY_KNOW = ("engine.sampler", "engine.errors", "engine.ids", "engine.marking", "engine.model_files", "config")
+THE_SAMPLER_MAY_KNOW = (
+    "engine.sampler",
+    "engine.errors",
+    "engine.ids",
+    "engine.marking",
+    "engine.model_files",
+    "config",
+)
 """Besides itself: what has no idea of jobs, people or queues."""
 
 ONE_ROOM_EACH = {
