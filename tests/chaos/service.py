@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import typer
 
 from bot import compose
 from bot.adapter import Command, Handle, Limits
@@ -22,6 +23,7 @@ from bot.delivery import DeliveryService
 from bot.delivery_budget import Rate
 from bot.logs import configure_logs
 from bot.replies import Reply
+from bot.running import run
 from bot.serve import serve_forever
 from bot.service import Service
 from engine.clock import SystemClock
@@ -180,8 +182,11 @@ def main() -> None:
     compose.Service = with_more(Service, adapters)  # type: ignore[misc, assignment]
     settings = settings_of_this_process(Path(config))
     configure_logs("info", "json")
-    asyncio.run(serve_forever(settings))
+    run(settings, serve_forever(settings))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except typer.Exit as end:
+        sys.exit(end.exit_code)

@@ -250,6 +250,7 @@ slots = 6
             if full is not None:
                 await full
         self._wire_point = ""
+        (self.folder / "fault").write_text("")
 
     async def _die_at(self, point: str) -> None:
         """Wait until the bot has died at a point; where it does not come by, it dies where it is."""
