@@ -14,14 +14,22 @@ import structlog
 from engine.accounts import is_forgotten
 from engine.board import Board
 from engine.endpoints.pool import Pool
-from engine.errors import AtelierError, AttemptUnknown, DiskFull, EndpointError, EndpointFull, ExecutionFailed
+from engine.errors import (
+    AtelierError,
+    AttemptUnknown,
+    DiskFull,
+    EndpointError,
+    EndpointFull,
+    EndpointLost,
+    ExecutionFailed,
+)
 from engine.images import picture_size
 from engine.marking import mark
 from engine.model import Attempt, AttemptStatus, Job, Learnt, Outcome, OutputFile, Picture, Progress
 from engine.pace import Pace, ShareMeter
 from engine.ports import Blobs, Books, Clock, Endpoint
 from engine.pricing import measured
-from engine.retry import Crowds, decide
+from engine.retry import Crowds, Rests, decide
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +73,7 @@ class Dispatcher:
         self._burst: defaultdict[str, int] = defaultdict(lambda: 1)
         self._loaded: dict[str, str] = {}  # the checkpoint of the newest attempt, by endpoint
         self._crowds = Crowds()
+        self._rests = Rests()
         self._meters: defaultdict[str, ShareMeter] = defaultdict(lambda: ShareMeter(clock=clock))
 
     @property
@@ -144,7 +153,10 @@ class Dispatcher:
         return any([await self._claim_within(job_id) for job_id in scopes])
 
     async def _claim_within(self, job_id: str | None) -> bool:
-        free = [e for e in self._pool.endpoints if e.ready and self._room(e) > 0]
+        now = asyncio.get_running_loop().time()
+        free = [
+            e for e in self._pool.endpoints if e.ready and self._room(e) > 0 and not self._rests.resting(e.name, now)
+        ]
         if not free:
             return False
         waiting = await self._books.waiting_needs(job_id=job_id)
@@ -223,6 +235,7 @@ class Dispatcher:
         seconds = share.of(outcome.seconds)
         learnt = self._pace.observe(endpoint.name, attempt.kind, attempt.cost, seconds)
         self._crowds.succeeded(endpoint.name)
+        self._rests.succeeded(endpoint.name)
         await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds, learnt))
 
     async def _until_ready(self, endpoint: Endpoint) -> None:
@@ -264,6 +277,8 @@ class Dispatcher:
             self._board.progressed(attempt.job_id, attempt.task_id, told)
             await self._clock.sleep(DISK_FULL_WAIT)
         retry = decide(error, attempt.number, self._max_tries)
+        if isinstance(error, EndpointLost):
+            self._rests.lost(attempt.endpoint, asyncio.get_running_loop().time())
         if retry.fewer:
             self._crowds.too_many(attempt.endpoint, self._busy[attempt.endpoint])
         job = await self._books.fail(attempt.id, error, retry=retry.again, elsewhere=retry.elsewhere)

@@ -17,6 +17,7 @@ from engine.errors import (
 _NO_FAULT_OF_THE_TASK = (EndpointLost, EndpointBusy, EndpointFull, AttemptUnknown)
 _OTHERS_MAY_DO_BETTER = (EndpointLost, EndpointFull, OutOfMemory, AttemptTimeout, OutputMissing)
 NO_FAULT_FACTOR = 4
+FIRST_REST, LONGEST_REST = 0.25, 15.0  # seconds
 CALM = 8  # attempts that must succeed before an endpoint that ran out of memory is given one more at once
 
 
@@ -44,6 +45,34 @@ def decide(error: AtelierError, tries: int, max_tries: int) -> Retry:
         elsewhere=again and isinstance(error, _OTHERS_MAY_DO_BETTER),
         fewer=isinstance(error, OutOfMemory),
     )
+
+
+class Rests:
+    """Which endpoints are left alone for a while because they were lost: longer each time, until an attempt succeeds.
+
+    A dead endpoint answers every attempt at once, so that without a rest a task's tries are used up in a moment. Times
+    are seconds of a clock that never goes back.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._length: dict[str, float] = {}
+
+    def lost(self, endpoint: str, now: float) -> None:
+        """Note that an attempt lost its endpoint; several at once are one loss."""
+        if self.resting(endpoint, now):
+            return
+        self._length[endpoint] = min(LONGEST_REST, 2 * self._length.get(endpoint, FIRST_REST / 2))
+        self._until[endpoint] = now + self._length[endpoint]
+
+    def succeeded(self, endpoint: str) -> None:
+        """Note that an attempt succeeded: the next loss is a first one."""
+        self._until.pop(endpoint, None)
+        self._length.pop(endpoint, None)
+
+    def resting(self, endpoint: str, now: float) -> bool:
+        """Whether the endpoint gets no attempt now."""
+        return now < self._until.get(endpoint, now)
 
 
 class Crowds:

@@ -7,7 +7,7 @@ from engine.errors import (
     GraphRejected,
     OutOfMemory,
 )
-from engine.retry import CALM, NO_FAULT_FACTOR, Crowds, Retry, decide
+from engine.retry import CALM, FIRST_REST, LONGEST_REST, NO_FAULT_FACTOR, Crowds, Rests, Retry, decide
 
 
 def test_what_another_try_cannot_mend_is_final_at_once():
@@ -50,3 +50,21 @@ def test_an_endpoint_that_ran_out_of_memory_gets_half_as_much_and_recovers_slowl
     for _ in range(20 * CALM):
         crowds.succeeded("gpu")
     assert crowds.limit("gpu", 8) == 8
+
+
+def test_a_lost_endpoint_rests_longer_each_time_until_it_works_again():
+    rests, now, lengths = Rests(), 100.0, []
+    for _ in range(10):
+        for _ in range(6):  # attempts that ran side by side
+            rests.lost("gpu", now)
+        started = now
+        while rests.resting("gpu", now):
+            now += FIRST_REST
+        lengths.append(now - started)
+    assert lengths[:4] == [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST, 8 * FIRST_REST]
+    assert lengths[-1] == LONGEST_REST
+    assert not rests.resting("other", now)
+    rests.succeeded("gpu")
+    rests.lost("gpu", now)
+    assert rests.resting("gpu", now)
+    assert not rests.resting("gpu", now + FIRST_REST)
