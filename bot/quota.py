@@ -76,7 +76,8 @@ async def audit(settings: Settings, console: Console) -> Exit:
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     verdict = "Everything adds up" if not problems else f"{len(problems)} thing(s) do not add up"
-    console.print(f"{verdict}: {wallets} wallets were looked at.", highlight=False, soft_wrap=True)
+    looked = "1 wallet was looked at" if wallets == 1 else f"{wallets} wallets were looked at"
+    console.print(f"{verdict}: {looked}.", highlight=False, soft_wrap=True)
     return Exit.FAILED if problems else Exit.DONE
 
 

@@ -141,8 +141,8 @@ class RequestResolver:
 
 def unknown_words(prompt: str, known: Collection[str]) -> tuple[str, ...]:
     """Give the words of a prompt that are not known, each once and in order; fillers are let be."""
-    words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", prompt).casefold())
-    return tuple(dict.fromkeys(word for word in words if word not in known and word not in FILLERS))
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", prompt).casefold())
+    return tuple(dict.fromkeys(w for w in words if not w.isdecimal() and w not in known and w not in FILLERS))
 
 
 def find_name(typed: str, offered: tuple[str, ...]) -> str | None:
