@@ -64,7 +64,8 @@ def main() -> None:
         failed |= bool(report.verdict.problems) or hit < NEEDED_SHARE
         done = f"{report.verdict.done} of {report.verdict.jobs} done"
         print(f"  {done}, {hit:.0%} of the kills in flight, {report.seconds:.0f} s")
-        print(*(f"  PROBLEM {problem}" for problem in report.verdict.problems), sep="\n")
+        for problem in report.verdict.problems:
+            print(f"  PROBLEM {problem}")
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
