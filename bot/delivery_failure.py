@@ -15,7 +15,7 @@ from engine.errors import (
 
 FIRST_RETRY = 2.0  # seconds; doubles with each try
 LAST_RETRY = 300.0  # seconds; the longest wait between tries
-MOST_FLOOD_WAIT = 3600.0  # seconds; a platform that asks for more is asked again then
+MOST_FLOOD_WAIT = 900.0  # seconds; a platform that asks for more is asked again then
 MOST_TRIES = 12
 GIVE_UP_AFTER = 24 * 3600.0  # seconds since the job ended; an outage of a platform may take hours
 

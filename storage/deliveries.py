@@ -11,11 +11,11 @@ from engine.model import Delivery, DeliveryStatus, JobStatus, Place, TaskStatus
 from engine.ports import Clock, Deliveries
 from storage import ledger
 from storage.database import Database
-from storage.lives import Steps, transition
+from storage.lives import AT_ONCE, Steps, transition
 from storage.tables import DeliveryRow, JobRow, TallyRow, TaskRow, table_of
 from storage.views import delivery_of
 
-CLOCK_WENT_BACK = 2 * 3600.0  # seconds ahead that nothing is ever put off by: whatever says so was due already
+CLOCK_WENT_BACK = 900.0  # seconds ahead that nothing is ever put off by: whatever says so was due already
 
 _DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
 _LOCK = (
@@ -131,7 +131,7 @@ def again(session: Session, job_id: str, place: Place, now: float) -> bool:
     if row is None:
         return False
     undeliverable = row.status == DeliveryStatus.UNDELIVERABLE
-    if not transition(session, row, DeliveryStatus.DUE, "asked for again", at=now, owner="", due_at=now, tries=0):
+    if not transition(session, row, DeliveryStatus.DUE, "asked for again", at=now, owner="", due_at=AT_ONCE, tries=0):
         return False
     row.repairs += 1
     if undeliverable:

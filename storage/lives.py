@@ -11,6 +11,9 @@ from sqlmodel import Session
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, TaskStatus
 from storage.tables import AttemptRow, DeliveryRow, JobRow, TaskRow, TransitionRow, table_of
 
+AT_ONCE = 0.0
+"""When a delivery is due that waits for nothing: before any time that a clock may be set back to."""
+
 Living = JobRow | TaskRow | AttemptRow | DeliveryRow
 Status = JobStatus | TaskStatus | AttemptStatus | DeliveryStatus
 Column = str | int | float | bool | None

@@ -29,7 +29,7 @@ from engine.model import (
 )
 from storage import ledger, queue
 from storage.intake import Bill
-from storage.lives import Living, Status, Steps
+from storage.lives import AT_ONCE, Living, Status, Steps
 from storage.tables import (
     AttemptRow,
     BlobRow,
@@ -336,4 +336,4 @@ def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Row[Any]
     charged = ledger.settle(verb.session, bill, share, verb.now)
     verb.move_job(JobStatus.DELIVERING, reason, ending=ending, charged=charged, finished_at=verb.now)
     delivery = verb.connection.execute(_DELIVERY_OF, {"job_id": job_id}).one()
-    verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.DUE, reason, due_at=verb.now)
+    verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.DUE, reason, due_at=AT_ONCE)
