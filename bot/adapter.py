@@ -35,7 +35,7 @@ class Limits:
 class Command:
     """Something that somebody typed, clicked or sent, in no platform's words."""
 
-    name: str  # as in the catalog
+    name: str  # as in the catalog, or a button's action
     identity: Identity
     place: Place
     key: str  # unique per event of the platform: a redelivered event has the same
@@ -46,6 +46,9 @@ class Command:
     power: Power = Power.MEMBER  # as the platform says: nobody, a member, a moderator of that guild or chat
     max_upload: int | None = None  # bytes of one file that the answer may carry; None: any
     confirmed: bool = False  # the person has seen what it makes and costs
+    values: Mapping[str, str] | None = field(default=None, repr=False)  # by field, of the form that was filled in
+    roles: frozenset[str] = frozenset()  # the roles that they have there, by the platform's ids
+    adult: bool = False  # the chat is open to adults alone
 
 
 Handle: TypeAlias = Callable[[Command], Awaitable[Reply]]

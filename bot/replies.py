@@ -60,11 +60,48 @@ class Meter:
 
 @dataclass(frozen=True, kw_only=True)
 class Button:
-    """Something to press; platforms carry `action:job:index`."""
+    """Something to press; platforms carry `action:job:index`, and the press is a `Command` of that name.
+
+    Its words are the Fluent message `action-NAME`.
+    """
+
+    action: str
+    job_id: str
+    index: int = 0  # which picture, from 1; 0: the job, or its only picture
+
+
+class FieldKind(StrEnum):
+    """What a field of a form takes."""
+
+    TEXT = "text"  # one line
+    LONG = "long"  # several lines
+    NUMBER = "number"
+    CHOICE = "choice"  # one of `choices`
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormField:
+    """One field of a form; its label is the Fluent message `option-NAME`."""
+
+    name: str
+    kind: FieldKind = FieldKind.TEXT
+    value: str = ""  # what it holds at first
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    expected: str = ""  # its range or form, in signs that every language reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What somebody is asked to fill in; filled in, it is the same `Command` with `values`.
+
+    Its title is the Fluent message `action-NAME`.
+    """
 
     action: str
     job_id: str
     index: int = 0
+    fields: tuple[FormField, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +118,8 @@ class Reply:
     pictures: tuple[Picture, ...] = ()
     files: tuple[File, ...] = field(default=(), repr=False, compare=False)  # the pictures as they are uploaded
     ping: bool = False  # calls the owner
-    buttons: tuple[Button, ...] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()  # in rows
+    form: Form | None = None  # what the person is asked to fill in
     spoiler: bool = False
 
 
@@ -151,7 +189,7 @@ def _working(view: JobView, progress: Mapping[str, Progress], stalled: str) -> R
         job_id=job.id,
         meter=meter,
         preview=previews[-1] if previews else None,
-        buttons=(Button(action="cancel", job_id=job.id),),
+        buttons=((Button(action="cancel", job_id=job.id),),),
         spoiler=job.spoiler,
     )
 

@@ -143,6 +143,14 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PictureRef:
+    """One picture of a job, as people count them."""
+
+    job_id: str
+    number: int  # 1 is the first
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What somebody asks for, resolved: every option is a slot of the template, in its type."""
 
@@ -155,6 +163,7 @@ class Request:
     text: str = ""  # the line as people read it: prompt and flags
     private: bool = False
     spoiler: bool = False
+    parent: PictureRef | None = None  # the picture that it was made from, by a button or a reply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +231,7 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    parent: PictureRef | None = None  # see Request
 
 
 @dataclass(frozen=True, kw_only=True)

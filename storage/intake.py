@@ -196,6 +196,7 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "count": request.count,
         "private": request.private,
         "spoiler": request.spoiler,
+        "parent": None if request.parent is None else asdict(request.parent),
         "quote": new.quote,
         "charged": 0,
         "created_at": now,
@@ -239,4 +240,5 @@ def _accepted(new: NewJob, row: Mapping[str, Any]) -> Job:
         created_at=row["created_at"],
         started_at=None,
         finished_at=None,
+        parent=request.parent,
     )

@@ -18,6 +18,7 @@ from storage.tables_people import (
     AuditRow,
     BanRow,
     CommunityRow,
+    FavouriteRow,
     FingerprintRow,
     IdentityRow,
     MemberRow,
@@ -36,6 +37,7 @@ __all__ = [
     "CommunityRow",
     "DeliveryRow",
     "EntryKind",
+    "FavouriteRow",
     "FingerprintRow",
     "FlowRow",
     "IdentityRow",
@@ -115,6 +117,7 @@ class JobRow(Base, table=True):
     created_at: float = Field(sa_type=Double)
     started_at: float | None = Field(default=None, sa_type=Double)
     finished_at: float | None = Field(default=None, sa_type=Double)
+    parent: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class TaskRow(Base, table=True):

@@ -129,6 +129,17 @@ class PreferenceRow(Base, table=True):
     at: float = Field(sa_type=Double)
 
 
+class FavouriteRow(Base, table=True):
+    """A picture that somebody wants to find again: `number` counts the pictures of its job from 1."""
+
+    __tablename__ = "favourite"
+
+    person_id: str = Field(primary_key=True, foreign_key="person.id")
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    number: int = Field(primary_key=True)
+    at: float = Field(sa_type=Double)
+
+
 class AuditRow(Base, table=True):
     """What somebody with power did."""
 

@@ -19,6 +19,7 @@ from engine.model import (
     Learnt,
     Person,
     Picture,
+    PictureRef,
     Place,
     Task,
     TaskStatus,
@@ -61,7 +62,12 @@ def job_of(row: JobRow) -> Job:
 def job_from(row: Mapping[str, Any]) -> Job:
     """Give the job that a row's columns hold."""
     values = {name: row[name] for name in _JOB_COLUMNS}
-    typed = {"status": JobStatus(row["status"]), "lane": Lane(row["lane"]), "place": Place(**row["place"])}
+    typed = {
+        "status": JobStatus(row["status"]),
+        "lane": Lane(row["lane"]),
+        "place": Place(**row["place"]),
+        "parent": None if row["parent"] is None else PictureRef(**row["parent"]),
+    }
     return Job(**{**values, **typed})
 
 

@@ -23,7 +23,7 @@ WORKING = Reply(
     tone=Tone.WORKING,
     job_id=JOB,
     meter=Meter(stage="sampling", done=5, total=10, eta=3.0),
-    buttons=(Button(action="cancel", job_id=JOB),),
+    buttons=((Button(action="cancel", job_id=JOB),),),
 )
 CANCELLED = Reply(lines=(text("job-cancelled"),), tone=Tone.CANCELLED, job_id=JOB)
 
