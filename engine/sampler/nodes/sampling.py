@@ -41,8 +41,8 @@ def ksampler(
     diffusion = _diffusion(context, model, positive, negative)
     task = SampleTask(
         model=diffusion,
-        positive=positive.embeddings,
-        negative=negative.embeddings,
+        positive=positive.conditions[0].embeddings,
+        negative=negative.conditions[0].embeddings,
         latent=latent_image.samples,
         noise=initial_noise(latent_image.samples.shape, seed, latent_image.places),
         mask=latent_image.noise_mask,
@@ -81,8 +81,8 @@ def ksampler_advanced(
     noise = initial_noise(latent_image.samples.shape, noise_seed, latent_image.places)
     task = SampleTask(
         model=diffusion,
-        positive=positive.embeddings,
-        negative=negative.embeddings,
+        positive=positive.conditions[0].embeddings,
+        negative=negative.conditions[0].embeddings,
         latent=latent_image.samples,
         noise=noise if add_noise == "enable" else torch.zeros_like(noise),
         mask=latent_image.noise_mask,
@@ -97,7 +97,7 @@ def ksampler_advanced(
 def _diffusion(context: NodeContext, model: Model, *prompts: Conditioning) -> DiffusionModel:
     """Give the network, if it reads these prompts."""
     found: DiffusionModel = context.runtime.models.checkpoint(model.file).model
-    for prompt in prompts:
+    for prompt in [condition for given in prompts for condition in given.conditions]:
         if prompt.embeddings.shape[-1] != found.context_width:
             raise Mismatched(
                 f"The prompt was encoded for another model: it has {prompt.embeddings.shape[-1]} numbers a token, "

@@ -8,10 +8,12 @@ IMAGE is a tensor [batch, height, width, 3] in 0..1, MASK [batch, height, width]
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor
 
 from engine.sampler.models.files import ModelFile
+from engine.sampler.sampling.conditions import Condition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +40,19 @@ class Vae:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditioning:
-    """CONDITIONING: an encoded prompt."""
+    """CONDITIONING: one or more encoded prompts, each perhaps with an area, a mask, a time."""
 
-    embeddings: Tensor  # [1, tokens, width]
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def of(cls, embeddings: Tensor, pooled: Tensor | None = None) -> Self:
+        """Make it of one encoded prompt that counts everywhere and always."""
+        return cls(conditions=(Condition(embeddings=embeddings, pooled=pooled),))
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return self.embeddings.nbytes
+        return sum(condition.nbytes for condition in self.conditions)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -185,7 +185,7 @@ def test_a_run_in_two_halves_is_the_whole_run(context: BenchContext) -> None:
 
 def test_a_prompt_for_another_model_is_refused(context: BenchContext) -> None:
     model, _, _ = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
-    foreign = Conditioning(embeddings=torch.zeros(1, 77, 768))
+    foreign = Conditioning.of(torch.zeros(1, 77, 768))
     with pytest.raises(Mismatched, match=r"768 numbers a token, tiny reads 128\. Take MODEL and CLIP"):
         ksampler(
             context,
@@ -209,12 +209,12 @@ def test_a_checkpoint_that_is_gone(context: BenchContext) -> None:
 def test_weights_change_the_conditioning(context: BenchContext) -> None:
     _, clip, _ = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
     plain, weighted, neutral, nothing = (
-        clip_text_encode(context, text=text, clip=clip)[0].embeddings
+        clip_text_encode(context, text=text, clip=clip)[0].conditions[0].embeddings
         for text in ("red house", "(red:1.5) house", "(red:1.0) house", "(red:0) (house:0)")
     )
     assert torch.equal(plain, neutral)
     assert not torch.equal(plain, weighted)
-    empty = clip_text_encode(context, text="", clip=clip)[0].embeddings
+    empty = clip_text_encode(context, text="", clip=clip)[0].conditions[0].embeddings
     torch.testing.assert_close(nothing[:, 1:3], empty[:, 1:3])
 
 
