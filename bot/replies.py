@@ -68,6 +68,7 @@ class Button:
     action: str
     job_id: str
     index: int = 0  # which picture, from 1; 0: the job, or its only picture
+    bare: bool = False  # shown by its sign alone
 
 
 class FieldKind(StrEnum):
