@@ -3,19 +3,20 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlmodel import Session
 
 from engine.errors import DatabaseBroken, StorageError
 from storage import database_sqlite, migrations
+from storage.answers import Postbox
 from storage.driver_errors import translated
 from storage.lock import ServiceLock
+from storage.readers import Readers
+from storage.transaction import Transaction
 from storage.writer import Fault, Writer
 
 T = TypeVar("T")
@@ -29,45 +30,49 @@ def _no_fault(point: str) -> None:
 class Database:
     """An open database.
 
-    A verb is a plain function of a session. `write` runs it as one transaction on the writer's thread and returns when
-    it is durable; `read` runs it on a reader's thread, against one consistent state that holds all that was committed
-    before. Both raise StorageError (DiskFull, DatabaseBroken), never a driver's exception. A caller that is cancelled
-    while it waits leaves its transaction alone: it is committed whole, or not at all.
+    A verb is a plain function of a transaction, which is a session too. `write` runs it as one transaction on the
+    writer's thread and returns when it is durable; `read` runs it on a reader's thread, against one consistent state
+    that holds all that was committed before. Both raise StorageError (DiskFull, DatabaseBroken), never a driver's
+    exception. A caller that is cancelled while it waits leaves its transaction alone: it is committed whole, or not at
+    all.
     """
 
     def __init__(
-        self, *, writing: Engine, reading: Engine, where: str, path: Path | None, lock: ServiceLock | None, fault: Fault
+        self,
+        *,
+        writing: Engine,
+        reading: Engine,
+        where: str,
+        path: Path | None,
+        lock: ServiceLock | None,
+        fault: Fault,
+        on_read: Fault = _no_fault,
     ) -> None:
         self.where = where
         self._path = path
         self._engines = (writing, reading)
-        self._reading = reading
         self._lock = lock
-        self._writer = Writer(writing, self._translate, fault)
-        self._readers = ThreadPoolExecutor(_READERS, "atelier-reader")
+        postbox = Postbox()
+        self._writer = Writer(writing, self._translate, fault, postbox)
+        self._readers = Readers(reading, _READERS, self._translate, on_read, postbox)
         self._closing = threading.Lock()
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str | Path, *, fault: Fault = _no_fault) -> Self:
+    async def open(cls, url: str | Path, *, fault: Fault = _no_fault, on_read: Fault = _no_fault) -> Self:
         """Open a database file or URL (`sqlite:///FILE`, `postgresql+psycopg://...`), migrated to this code's tables.
 
         On SQLite a lock keeps a second service process out. `fault` is called before each statement of the writer (with
-        its text), before each commit ("commit") and after it ("committed"). Raises ServiceRunning, DatabaseBroken,
-        DiskFull.
+        its text), before each commit ("commit") and after it ("committed"), `on_read` before each statement of a
+        reader. Raises ServiceRunning, DatabaseBroken, DiskFull.
         """
-        return await asyncio.to_thread(cls.open_blocking, url, fault=fault)
+        return await asyncio.to_thread(cls.open_blocking, url, fault=fault, on_read=on_read)
 
     @classmethod
-    def open_blocking(cls, url: str | Path, *, fault: Fault = _no_fault) -> Self:
+    def open_blocking(cls, url: str | Path, *, fault: Fault = _no_fault, on_read: Fault = _no_fault) -> Self:
         """Open as `open` does, on the calling thread."""
         path = sqlite_path(url)
-        return cls._open_other(str(url), fault) if path is None else cls._open_sqlite(path, fault)
-
-    @property
-    def engines(self) -> tuple[Engine, Engine]:
-        """The writer's and the readers' engine, for whoever wants to see their statements."""
-        return self._engines
+        return cls._open_other(str(url), fault, on_read) if path is None else cls._open_sqlite(path, fault, on_read)
 
     @property
     def alone(self) -> bool:
@@ -87,17 +92,13 @@ class Database:
             fault=_no_fault,
         )
 
-    async def write(self, verb: Callable[[Session], T]) -> T:
+    async def write(self, verb: Callable[[Transaction], T]) -> T:
         """Run a verb as one transaction; see the class."""
-        return await _result(self._writer.submit(verb))
+        return await self._writer.write(verb)
 
-    async def read(self, verb: Callable[[Session], T]) -> T:
+    async def read(self, verb: Callable[[Transaction], T]) -> T:
         """Run a verb that only reads; see the class."""
-        try:
-            future = self._readers.submit(self._read, verb)
-        except RuntimeError:
-            raise StorageError("the database is closed") from None
-        return await _result(future)
+        return await self._readers.read(verb)
 
     async def scrub(self) -> None:
         """Leave nothing of what was deleted in the file or beside it; writing waits meanwhile, reading does not.
@@ -106,7 +107,7 @@ class Database:
         """
         if self._path is not None:
             path = self._path
-            await _result(self._writer.submit_apart(lambda engine: database_sqlite.scrub(engine, path)))
+            await self._writer.apart(lambda engine: database_sqlite.scrub(engine, path))
 
     async def close(self) -> None:
         """Commit what waits, stop the threads and let the lock go; harmless when repeated."""
@@ -119,14 +120,14 @@ class Database:
                 return
             self._closed = True
             self._writer.close()
-            self._readers.shutdown()
+            self._readers.close()
             for engine in self._engines:
                 engine.dispose()
             if self._lock is not None:
                 self._lock.release()
 
     @classmethod
-    def _open_sqlite(cls, path: Path, fault: Fault) -> Self:
+    def _open_sqlite(cls, path: Path, fault: Fault, on_read: Fault) -> Self:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = ServiceLock.take(path)
@@ -142,6 +143,7 @@ class Database:
                 path=path,
                 lock=lock,
                 fault=fault,
+                on_read=on_read,
                 back_up=lambda revision: database_sqlite.back_up(
                     path, path.with_name(f"{path.name}.before-{revision}")
                 ),
@@ -151,7 +153,7 @@ class Database:
             raise
 
     @classmethod
-    def _open_other(cls, url: str, fault: Fault) -> Self:
+    def _open_other(cls, url: str, fault: Fault, on_read: Fault) -> Self:
         return cls._migrated(
             writing=create_engine(url, pool_size=1, max_overflow=0),
             reading=create_engine(url, pool_size=_READERS, max_overflow=0),
@@ -159,6 +161,7 @@ class Database:
             path=None,
             lock=None,
             fault=fault,
+            on_read=on_read,
             back_up=lambda revision: None,  # a server's database is backed up by whoever runs the server
         )
 
@@ -172,6 +175,7 @@ class Database:
         path: Path | None,
         lock: ServiceLock | None,
         fault: Fault,
+        on_read: Fault,
         back_up: Callable[[str], None],
     ) -> Self:
         try:
@@ -186,14 +190,8 @@ class Database:
             writing.dispose()
             raise
         event.listen(writing, "before_cursor_execute", lambda *call: fault(call[2]))
-        return cls(writing=writing, reading=reading, where=where, path=path, lock=lock, fault=fault)
-
-    def _read(self, verb: Callable[[Session], T]) -> T:
-        try:
-            with Session(self._reading) as session:
-                return verb(session)
-        except SQLAlchemyError as error:
-            raise self._translate(error) from error
+        event.listen(reading, "before_cursor_execute", lambda *call: on_read(call[2]))
+        return cls(writing=writing, reading=reading, where=where, path=path, lock=lock, fault=fault, on_read=on_read)
 
     def _translate(self, error: SQLAlchemyError | OSError) -> StorageError:
         return translated(error, self.where)
@@ -214,8 +212,3 @@ def sqlite_path(url: str | Path) -> Path | None:
             "database.url names no file", path=url, reason="a database in memory is lost at every stop"
         )
     return Path(parsed.database)
-
-
-async def _result(future: "Future[T]") -> T:
-    """Wait for a thread's work; a cancelled waiter leaves it running."""
-    return await asyncio.shield(asyncio.wrap_future(future))

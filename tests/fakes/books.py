@@ -1,7 +1,7 @@
 """Real books on a real file, with a clock that a test moves by hand, and jobs to put into them."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,17 @@ class OpenBooks:
 
 
 @asynccontextmanager
-async def books_in(folder: Path, policy: Policy = POLICY, clock: HandClock | None = None) -> AsyncIterator[OpenBooks]:
-    """Open the books in a folder, as after a start of the process, and close them."""
-    database = await Database.open(folder / "atelier.db")
+async def books_in(
+    folder: Path,
+    policy: Policy = POLICY,
+    clock: HandClock | None = None,
+    on_statement: Callable[[str], None] = lambda text: None,
+) -> AsyncIterator[OpenBooks]:
+    """Open the books in a folder, as after a start of the process, and close them.
+
+    `on_statement` is called with the text of each statement before it is run, and at each commit.
+    """
+    database = await Database.open(folder / "atelier.db", fault=on_statement, on_read=on_statement)
     try:
         time = clock or HandClock()
         yield OpenBooks(

@@ -6,9 +6,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import event
-
-from storage.database import Database
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
 SMALL = {"lane", "pause", "walk"}  # two rows, one row, and one row for each line of the queue
@@ -22,21 +19,15 @@ def scans(path: Path, statement: str) -> list[str]:
     return [found.group(1) for step in plan if (found := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))]
 
 
-def listen(database: Database) -> list[str]:
-    seen: list[str] = []
-    for engine in database.engines:
-        event.listen(engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
-    return seen
-
-
 async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
-    async with books_in(tmp_path) as opened:
+    seen: list[str] = []
+    async with books_in(tmp_path, on_statement=seen.append) as opened:
         books = opened.books
         ada = await somebody(books)
         await asyncio.gather(*(books.accept(new_job(ada, f"a{n}", needs=f"n{n % 3}")) for n in range(9)))
         first = await books.claim("gpu", ["n0"])
         assert first is not None
-        seen = listen(opened.database)
+        seen.clear()
         assert len(await books.waiting_needs()) == 3
         attempt = await books.claim("gpu", ["n1", NEEDS])
         assert attempt is not None
