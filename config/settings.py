@@ -144,6 +144,17 @@ class DiscordSettings(Section):
     """Address of Discord's REST API."""
     cdn_base: Url = "https://cdn.discordapp.com"
     """Address that attachments are fetched from; no other is."""
+    shard_count: int = Field(default=0, ge=0, le=100_000)
+    """How many shards the bot's guilds are divided into, over all its services. 0: as many as Discord advises."""
+    shard_ids: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """The shards of this service, where `shard_count` is set; each belongs to one service. Empty: all of them."""
+
+    @check_together(mode="after")
+    def _shards_agree(self) -> "DiscordSettings":
+        wrong = [shard for shard in self.shard_ids if shard >= self.shard_count]
+        if wrong:
+            raise ValueError(f"shard_ids: {wrong[0]} is not below shard_count ({self.shard_count})")
+        return self
 
 
 class TelegramSettings(Section):
