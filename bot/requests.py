@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.catalog import flags_for
 from bot.grammar import ParsedLine, render
@@ -11,6 +11,7 @@ from engine.errors import UnknownChoice, UnsupportedOption
 from engine.images import KeptImage
 from engine.model import Actor, Lane, OptionValue, Place, Request
 from engine.studio import Studio
+from engine.workflows.loras import LOADER, read_loras, write_loras
 from engine.workflows.nearest import nearest
 from engine.workflows.sizes import WIDEST, size_for
 from engine.workflows.slots import Slot, SlotType
@@ -104,6 +105,8 @@ class RequestResolver:
 
     async def _choice(self, template: Template, slot: Slot, given: OptionValue | None) -> OptionValue | None:
         """The value of a slot that chooses from the endpoints' lists, in the list's own spelling."""
+        if slot.type is SlotType.LORAS and isinstance(given, str):
+            return await self._loras(given)
         if slot.type not in (SlotType.MODEL, SlotType.CHOICE) or slot.choices:
             return given
         offered = self._studio.choices(template.node(slot.node).class_type, slot.input)
@@ -111,13 +114,24 @@ class RequestResolver:
             given = self._defaults.model or _first_real(offered)
         if given is None or not offered:  # nothing is known of any endpoint yet
             return given
-        found = find_name(str(given), offered)
+        return await self._offered(slot.name, str(given), template.node(slot.node).class_type, slot.input)
+
+    async def _loras(self, given: str) -> str:
+        """Give LoRAs in the spelling of the endpoints' list."""
+        loras = read_loras(given)
+        names = [await self._offered("lora", lora.name, LOADER, "lora_name") for lora in loras]
+        return write_loras(tuple(replace(lora, name=name) for lora, name in zip(loras, names, strict=True)))
+
+    async def _offered(self, flag: str, given: str, node: str, name: str) -> str:
+        """Find a name in what the endpoints list for a node's input. Raises UnknownChoice."""
+        offered = self._studio.choices(node, name)
+        found = find_name(given, offered)
         if found is None:  # it may have been added a moment ago
             await self._studio.look_again()
-            offered = self._studio.choices(template.node(slot.node).class_type, slot.input)
-            found = find_name(str(given), offered)
+            offered = self._studio.choices(node, name)
+            found = find_name(given, offered)
         if found is None:
-            raise UnknownChoice(flag=slot.name, value=str(given)[:64], nearest=nearest(str(given), offered))
+            raise UnknownChoice(flag=flag, value=given[:64], nearest=nearest(given, offered))
         return found
 
     async def _size(

@@ -1,14 +1,15 @@
 """A request meets its template: values go through slots, and nothing else reaches the graph."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.errors import EmptyPrompt, MissingInput, UnsupportedOption
 from engine.ids import SEED_LIMIT
 from engine.model import Graph, GraphInput, Json, OptionValue
-from engine.workflows.graph import Node, by_title
+from engine.workflows.graph import Link, Node, by_title
+from engine.workflows.loras import LOADER, Lora, read_loras
 from engine.workflows.slots import FILES, Slot, SlotType
 from engine.workflows.template import Template
 
@@ -47,7 +48,9 @@ def bind(
         value = _value(slot, options, seed, template)
         if value is None:
             continue
-        if slot.type in FILES:
+        if slot.type is SlotType.LORAS:
+            writer.put_loras(slot, read_loras(str(value)))
+        elif slot.type in FILES:
             writer.put_file(slot, str(value), inputs.get(slot.name))
         else:
             writer.put(slot, value)
@@ -93,6 +96,36 @@ class _Writer:
             (node,) = self._nodes[target.node]
             needed = GraphInput(node_id=node.id, input=target.input, blob=blob, filename=filename)
             self.inputs.append(needed if named is None else replace(named, node_id=node.id, input=target.input))
+
+    def put_loras(self, slot: Slot, loras: Sequence[Lora]) -> None:
+        """Put one loader after another behind a model loader; whatever was wired to that is wired to the last one.
+
+        A model loader's first output is the model, its second the text encoder, as on every node of ComfyUI that
+        gives both.
+        """
+        (loader,) = self._nodes[slot.node]
+        last = loader.id
+        for number, lora in enumerate(loras, start=1):
+            inputs: dict[str, Json] = {
+                "model": [last, 0],
+                "clip": [last, 1],
+                "lora_name": lora.name,
+                "strength_model": lora.weight,
+                "strength_clip": lora.weight,
+            }
+            last = self._free_id()
+            self.graph[last] = {"class_type": LOADER, "inputs": inputs, "_meta": {"title": f"LoRA {number}"}}
+        if loras:
+            self._rewire(loader.id, last)
+
+    def _free_id(self) -> str:
+        return str(1 + max((int(node) for node in self.graph if node.isdecimal()), default=0))
+
+    def _rewire(self, before: str, after: str) -> None:
+        for node in [node for alike in self._nodes.values() for node in alike]:
+            for name, link in node.links():
+                if link in (Link(node=before, output=0), Link(node=before, output=1)):
+                    self._inputs_of(node)[name] = [after, link.output]
 
     def _inputs_of(self, node: Node) -> dict[str, Json]:
         """Give the node's inputs in this copy; the template's own graph is never touched."""

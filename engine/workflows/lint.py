@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.model import Graph, Json
 from engine.workflows.graph import Link, Node, label, nodes_of
+from engine.workflows.loras import LOADER
 from engine.workflows.nearest import nearest
 from engine.workflows.object_info import InputSpec, NodeSpec, choices, fits, node_spec
 from engine.workflows.ranges import range_text
@@ -114,6 +115,8 @@ def missing(needs: str, object_info: Json) -> tuple[str, ...]:
 
 def slot_choices(template: Template, slot: Slot, object_info: Json) -> tuple[str, ...]:
     """Give what may be said in a slot: its own choices, else what the endpoint lists for its input."""
+    if slot.type is SlotType.LORAS:
+        return choices(object_info, LOADER, "lora_name")
     return slot.choices or choices(object_info, template.node(slot.node).class_type, slot.input)
 
 
@@ -143,6 +146,8 @@ def check(template: Template, object_info: Json, *, folder: str = "") -> list[Pr
     if not any(spec is not None and spec.is_output for spec in specs.values()):
         problems.append(Problem(file=f"{where}/{GRAPH_FILE}", text="no node of it saves anything"))
     for slot in template.slots.values():
+        if slot.type is SlotType.LORAS:
+            problems += _loader_problems(slot, specs[template.node(slot.node).class_type], f"{where}/{SLOTS_FILE}")
         for target in slot.targets:
             spec = specs[template.node(target.node).class_type]
             declared = spec.inputs.get(target.input) if spec is not None else None
@@ -205,6 +210,14 @@ def _outside(value: Json, declared: InputSpec) -> bool:
         return False
     below = declared.min is not None and value < declared.min
     return below or (declared.max is not None and value > declared.max)
+
+
+def _loader_problems(slot: Slot, loader: NodeSpec | None, file: str) -> list[Problem]:
+    """LoRAs go between a node that gives a model and a text encoder and whatever takes them."""
+    if loader is None or loader.outputs[:2] == ("MODEL", "CLIP"):
+        return []
+    text = f"“{slot.node}” gives {', '.join(loader.outputs) or 'nothing'}; LoRAs go behind MODEL and CLIP"
+    return [Problem(file=file, slot=slot.name, field="node", text=text)]
 
 
 _FITTING = {

@@ -27,7 +27,7 @@ KNOWN_TYPES: Mapping[str, SlotType] = {
     "image": SlotType.IMAGE,
     "mask": SlotType.MASK,
     "strength": SlotType.FLOAT,
-    "loras": SlotType.TEXT,
+    "loras": SlotType.LORAS,
 }
 """Slots that every room knows by name, and so must have this type."""
 TAKEN_NAMES = frozenset(
@@ -106,7 +106,7 @@ class _Reader:
         kind = self._type()
         if kind is None:
             return None
-        main = self._target(self._table, "", kind)
+        main = self._loader() if kind is SlotType.LORAS else self._target(self._table, "", kind)
         also = self._also(kind)
         if main is None:
             return None
@@ -136,8 +136,15 @@ class _Reader:
             self._wrong("type", f"a slot named “{self._name}” is of type “{known}”; rename the slot or change its type")
         return kind
 
-    def _target(self, table: Mapping[str, Json], prefix: str, kind: SlotType) -> Target | None:
-        title, name = table.get("node"), table.get("input")
+    def _loader(self) -> Target | None:
+        """Read the node behind which LoRAs go; lint says whether it gives a model and a text encoder."""
+        for field in ("input", "also", "required"):
+            if field in self._table:
+                self._wrong(field, "a slot of type “loras” has none: nodes are put in behind its node")
+        return Target(node=node.title, input="") if (node := self._node(self._table, "")) is not None else None
+
+    def _node(self, table: Mapping[str, Json], prefix: str) -> Node | None:
+        title = table.get("node")
         if not isinstance(title, str) or title not in self._nodes:
             self._wrong(f"{prefix}node", f"no node is titled “{title or ''}”; {_near(str(title), self._nodes)}")
             return None
@@ -146,6 +153,13 @@ class _Reader:
             ids = ", ".join(each.id for each in (node, *others))
             self._wrong(f"{prefix}node", f"nodes {ids} are all titled “{title}”; give each a title of its own")
             return None
+        return node
+
+    def _target(self, table: Mapping[str, Json], prefix: str, kind: SlotType) -> Target | None:
+        node, name = self._node(table, prefix), table.get("input")
+        if node is None:
+            return None
+        title = node.title
         if not isinstance(name, str) or name not in node.inputs:
             free = [each for each, value in node.inputs.items() if as_link(value) is None]
             self._wrong(f"{prefix}input", f"“{title}” has no input “{name or ''}”; {_near(str(name), free)}")
@@ -231,7 +245,8 @@ class _Reader:
             if slot.required and slot.type is SlotType.SEED:
                 self._wrong("required", "a seed is drawn where none is given")
             return slot
-        value = self._nodes[slot.node][0].inputs[slot.input] if written is None else written
+        held: Json = self._nodes[slot.node][0].inputs[slot.input] if slot.input else ""
+        value = held if written is None else written
         source = "default" if written is not None else "input"
         if not isinstance(value, str | int | float | bool):
             self._wrong(source, "it must be a plain value")

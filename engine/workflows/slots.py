@@ -10,6 +10,7 @@ from typing import Never
 from engine.errors import BadValue
 from engine.ids import SEED_LIMIT
 from engine.model import OptionValue
+from engine.workflows.loras import read_loras
 from engine.workflows.nearest import nearest
 from engine.workflows.ranges import Number, nearest_number, plain, range_text
 
@@ -31,6 +32,7 @@ class SlotType(StrEnum):
     MASK = "mask"  # a blob's name
     SEED = "seed"
     MODEL = "model"  # a model file, as the endpoint lists it
+    LORAS = "loras"  # LoRAs and their weights: nodes are put in behind the slot's node, a model loader
 
 
 NUMBERS = frozenset({SlotType.INT, SlotType.FLOAT, SlotType.SEED})
@@ -51,7 +53,7 @@ class Slot:
 
     name: str
     node: str  # the node's title
-    input: str
+    input: str  # empty for LoRAs, which go into no input
     type: SlotType
     also: tuple[Target, ...] = ()  # further inputs that get the same value
     required: bool = False
@@ -65,7 +67,7 @@ class Slot:
     @property
     def targets(self) -> tuple[Target, ...]:
         """Every input that gets the value."""
-        return (Target(node=self.node, input=self.input), *self.also)
+        return (Target(node=self.node, input=self.input), *self.also) if self.input else ()
 
     @property
     def expected(self) -> str:
@@ -83,6 +85,8 @@ class Slot:
                 return f"≤ {self.text_limit}"
             case SlotType.CHOICE if self.choices:
                 return " | ".join(self.choices)
+            case SlotType.LORAS:
+                return "name:0.8"
             case _:
                 return ""
 
@@ -109,6 +113,8 @@ class Slot:
                 return value if value in self.choices else self._refuse(value, nearest(str(value), self.choices))
             case SlotType.CHOICE | SlotType.MODEL:
                 return value if is_name(value) else self._refuse(value)
+            case SlotType.LORAS:
+                return value if are_loras(value) else self._refuse(value)
             case SlotType.IMAGE | SlotType.MASK:
                 return value if isinstance(value, str) and _BLOB.fullmatch(value) else self._refuse(value)
 
@@ -141,6 +147,14 @@ def is_name(value: OptionValue) -> bool:
     if PurePosixPath(value).is_absolute() or PureWindowsPath(value).anchor:
         return False
     return ".." not in PureWindowsPath(value).parts
+
+
+def are_loras(value: OptionValue) -> bool:
+    """Whether it is a text of LoRAs whose names can name files."""
+    try:
+        return isinstance(value, str) and all(is_name(lora.name) for lora in read_loras(value))
+    except ValueError:
+        return False
 
 
 def shorten(text: str) -> str:

@@ -73,7 +73,7 @@ async def test_a_random_seed_is_remembered(house: House):
         ("a house --sampler eulr", "error-unknown-choice", {"flag": "sampler", "nearest": "euler"}),
         ("a house --template txt3img", "error-unknown-template", {"nearest": "txt2img"}),
         ("a house --strength 0.5", "error-unsupported-option", {"flag": "strength"}),
-        ("a house --lora x:0.8", "error-unsupported-option", {"flag": "loras"}),
+        ("a house --lora x:0.8", "error-unknown-choice", {"flag": "lora"}),
         ("a house --ar 9:1", "error-bad-value", {"flag": "ar", "nearest": "4:1"}),
         ("a house --model no-such-thing", "error-unknown-choice", {"flag": "model"}),
         ("a house --seed 1 --seed 2", "error-given-twice", {"flag": "seed"}),

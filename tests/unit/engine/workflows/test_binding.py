@@ -90,7 +90,7 @@ def test_the_template_itself_never_changes() -> None:
         ({}, EmptyPrompt),
         ({"prompt": "   "}, EmptyPrompt),
         ({"prompt": "x", "denoise": 0.5}, UnsupportedOption),
-        ({"prompt": "x", "loras": "a:1"}, UnsupportedOption),
+        ({"prompt": "x", "strength": 0.5}, UnsupportedOption),
         ({"prompt": ["4", 0]}, BadValue),
         ({"prompt": "x\0"}, BadValue),
         ({"prompt": "\ud800"}, BadValue),
@@ -110,6 +110,11 @@ def test_the_template_itself_never_changes() -> None:
         ({"prompt": "x", "model": "/etc/passwd"}, BadValue),
         ({"prompt": "x", "model": ""}, BadValue),
         ({"prompt": "x", "sampler": "a\nb"}, BadValue),
+        ({"prompt": "x", "loras": "../a:1"}, BadValue),
+        ({"prompt": "x", "loras": "a:strong"}, BadValue),
+        ({"prompt": "x", "loras": "a:nan"}, BadValue),
+        ({"prompt": "x", "loras": ":1"}, BadValue),
+        ({"prompt": "x", "loras": 0.8}, BadValue),
     ],
 )
 def test_nothing_else_gets_through(options: dict[str, OptionValue], error: type[UserError]) -> None:

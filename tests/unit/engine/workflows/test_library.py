@@ -20,7 +20,7 @@ def test_a_communitys_own_template_replaces_the_built_in_one(tmp_path: Path) -> 
     (tmp_path / ".git").mkdir()
     (tmp_path / "README.md").write_text("hello")
     library = Library.load([BUILT_IN, tmp_path])
-    assert library.names() == ("img2img", "inpaint", "portrait", "txt2img")
+    assert library.names() == ("img2img", "inpaint", "outpaint", "portrait", "txt2img", "upscale", "vary")
     assert library.get("txt2img").title == "Ours"
     assert [template.name for template in library.all()] == list(library.names())
 

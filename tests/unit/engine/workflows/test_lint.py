@@ -25,7 +25,7 @@ def endpoint() -> dict[str, Json]:
     return dict(recorded)
 
 
-@pytest.mark.parametrize("name", ["txt2img", "img2img", "inpaint"])
+@pytest.mark.parametrize("name", LIBRARY.names())
 def test_the_built_in_templates_run_on_a_real_endpoint(name: str, endpoint: dict[str, Json]) -> None:
     template = LIBRARY.get(name)
     assert check(template, endpoint) == []
