@@ -168,6 +168,7 @@ class OptionKind(StrEnum):
     FLOAT = "float"
     BOOL = "bool"
     IMAGE = "image"
+    PERSON = "person"  # `platform:id`; a platform lets people be picked where it can
 
 
 class Source(StrEnum):
@@ -239,7 +240,7 @@ _PRIVATE = Option(name="private", kind=OptionKind.BOOL, flag="private")
 _STRENGTH = Option(name="strength", kind=OptionKind.FLOAT, flag="strength")
 
 _THE_JOB = replace(_JOB, required=True)
-_PERSON = Option(name="person")
+_PERSON = Option(name="person", kind=OptionKind.PERSON)
 _THE_PERSON = replace(_PERSON, required=True)
 _CREDITS = Option(name="credits", kind=OptionKind.FLOAT)
 _THE_CREDITS = replace(_CREDITS, required=True)
@@ -268,7 +269,7 @@ _MOD = (
     _mod("audit"),
     _mod("pause", _REASON, power=Power.OPERATOR),
     _mod("resume", power=Power.OPERATOR),
-    _mod("mint", _THE_PERSON, _THE_CREDITS, power=Power.OPERATOR),
+    _mod("mint", Option(name="person", required=True), _THE_CREDITS, power=Power.OPERATOR),  # or a chat
 )
 
 COMMANDS = (
