@@ -42,7 +42,7 @@ def clean_image(data: bytes, limits: ImageLimits, *, name: str = "image") -> byt
         raise ImageRejected(name=name, reason="bytes", limit=f"{limits.max_bytes / 2**20:.3g} MiB")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image.width, image.height, limits, name)
+            check_size(image.width, image.height, limits, name)
             upright = ImageOps.exif_transpose(image)
             clean = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except Image.DecompressionBombError as error:
@@ -69,7 +69,8 @@ def transparent_part(clean: bytes) -> bytes | None:
     return buffer.getvalue()
 
 
-def _check_size(width: int, height: int, limits: ImageLimits, name: str) -> None:
+def check_size(width: int, height: int, limits: ImageLimits, name: str) -> None:
+    """Refuse a picture that is too large by what is said of it. Raises ImageRejected."""
     if max(width, height) > limits.max_side:
         raise ImageRejected(name=name, reason="side", limit=f"{limits.max_side} px", size=f"{width}x{height}")
     if width * height > limits.max_pixels:

@@ -56,6 +56,7 @@ error-image-rejected =
         }: at most { $limit }. Scale it down and send it again.
         [format] “{ $name }” is in no format that we read. These work: { $limit }.
         [broken] The picture “{ $name }” is damaged. Save it anew as one of { $limit }.
+        [not-fetched] The picture “{ $name }” could not be fetched. Attach it again.
         [unreadable] The picture “{ $name }” cannot be read: { $limit }.
        *[other] The picture “{ $name }” cannot be used: { $reason } ({ $limit }).
     }

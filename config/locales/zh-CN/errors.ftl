@@ -56,6 +56,7 @@ error-image-rejected =
         }，最大 { $limit }。请缩小后再发。
         [format] 无法识别“{ $name }”的格式，支持：{ $limit }。
         [broken] 图片“{ $name }”已损坏，请另存为以下格式之一：{ $limit }。
+        [not-fetched] 无法获取图片“{ $name }”，请重新上传。
         [unreadable] 无法读取图片“{ $name }”：{ $limit }。
        *[other] 图片“{ $name }”不能用：{ $reason }（{ $limit }）。
     }

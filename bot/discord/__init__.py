@@ -1,0 +1,1 @@
+"""Discord, on discord.py: platform events become Commands, Replies become cards."""
