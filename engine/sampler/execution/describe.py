@@ -19,23 +19,31 @@ def choices(given: Input, listing: Listing) -> tuple[str, ...]:
     return listing.names(given.folder) if given.folder else given.choices
 
 
-def input_config(given: Input, listing: Listing) -> list[Json]:
-    """Give `[type or choices, options]`; without options only `[type or choices]`."""
-    kind: Json = list(choices(given, listing)) if given.type == "COMBO" else given.type
+def input_config(given: Input, listing: Listing, *, modern: bool = False) -> list[Json]:
+    """Give `[type or choices, options]`; without options only `[type or choices]`.
+
+    The modern shape is always `[type, options]`, and choices are among the options.
+    """
     ranges = {"default": given.default, "min": given.min, "max": given.max, "step": given.step}
     options: JsonObject = {name: value for name, value in ranges.items() if value is not None}
     options.update(cast(JsonObject, dict(given.extra)))
-    return [kind, options] if options else [kind]
+    if given.type != "COMBO":
+        return [given.type, options] if options or modern else [given.type]
+    offered: list[Json] = list(choices(given, listing))
+    if modern:
+        return ["COMBO", {"multiselect": False, "options": offered, **options}]
+    return [offered, options] if options else [offered]
 
 
 def node_info(declaration: NodeDeclaration, listing: Listing) -> JsonObject:
     """Give what `/object_info` says of one node."""
     required = [given for given in declaration.inputs if given.required]
     optional = [given for given in declaration.inputs if not given.required]
-    inputs: JsonObject = {"required": _configs(required, listing)}
+    modern = declaration.modern
+    inputs: JsonObject = {"required": _configs(required, listing, modern=modern)}
     order: JsonObject = {"required": [given.name for given in required]}
     if optional:
-        inputs["optional"] = _configs(optional, listing)
+        inputs["optional"] = _configs(optional, listing, modern=modern)
         order["optional"] = [given.name for given in optional]
     if declaration.hidden:
         inputs["hidden"] = dict(declaration.hidden)
@@ -47,14 +55,16 @@ def node_info(declaration: NodeDeclaration, listing: Listing) -> JsonObject:
         "output_is_list": [False for _ in declaration.outputs],
         "output_name": list(declaration.output_names or declaration.outputs),
         "name": declaration.class_type,
-        "display_name": declaration.display_name or declaration.class_type,
+        "display_name": declaration.display_name or (None if modern else declaration.class_type),
         "description": declaration.description,
-        "python_module": "nodes",
+        "python_module": declaration.module,
         "category": declaration.category,
         "output_node": declaration.output_node,
     }
     if declaration.output_tooltips:
         info["output_tooltips"] = list(declaration.output_tooltips)
+    if modern:
+        info.update(deprecated=False, experimental=False, api_node=False)
     info.update(cast(JsonObject, dict(declaration.extra)))
     return info
 
@@ -65,8 +75,8 @@ def object_info(declarations: Mapping[str, NodeDeclaration], listing: Listing) -
     return {name: node_info(declaration, once) for name, declaration in declarations.items()}
 
 
-def _configs(inputs: Iterable[Input], listing: Listing) -> JsonObject:
-    return {given.name: input_config(given, listing) for given in inputs}
+def _configs(inputs: Iterable[Input], listing: Listing, *, modern: bool) -> JsonObject:
+    return {given.name: input_config(given, listing, modern=modern) for given in inputs}
 
 
 class Once:

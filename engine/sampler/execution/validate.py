@@ -198,7 +198,7 @@ class _Judge:
             except values.BadValue as bad:
                 config: JsonObject = {
                     "input_name": given.name,
-                    "input_config": list(input_config(given, self._listing)),
+                    "input_config": list(input_config(given, self._listing, modern=declaration.modern)),
                 }
                 finding.errors.append(_error(bad.type, bad.message, bad.details, **{**config, **bad.extra}))
             except LookupError as error:
@@ -264,13 +264,14 @@ class _Judge:
         if node_id not in self._via:
             return _error("exception_during_validation", "Exception when validating node", str(error), **what)
         consumer, name = self._via[node_id]
-        given = next(given for given in self.declaration(consumer).inputs if given.name == name)
+        declaration = self.declaration(consumer)
+        given = next(given for given in declaration.inputs if given.name == name)
         return _error(
             "exception_during_inner_validation",
             "Exception when validating inner node",
             str(error),
             input_name=name,
-            input_config=list(input_config(given, self._listing)),
+            input_config=list(input_config(given, self._listing, modern=declaration.modern)),
             exception_message=str(error),
             **what,
             linked_node=_inputs(self._graph[consumer])[name],

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, ImageSequence, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
-from torch.nn import functional
 
 from engine.marking import AI_MADE
+from engine.sampler.models.scaling import cropped_to, resized
 
 LONGEST_SIDE = 16384  # pixels
 MOST_PIXELS = 64 << 20  # of all frames together: 0.75 GiB as a tensor
@@ -63,10 +63,12 @@ def scaled(pictures: Tensor, method: str, *, width: int, height: int, centre: bo
         return pictures
     width = width or max(1, round(old_width * height / old_height))
     height = height or max(1, round(old_height * width / old_width))
-    planes = (_centre(pictures, width / height) if centre else pictures).movedim(-1, 1)
+    planes = pictures.movedim(-1, 1)
+    if centre:
+        planes = cropped_to(planes, width / height)
     if method == "lanczos":
         return torch.stack([_lanczos(plane, width, height) for plane in planes.movedim(1, -1)])
-    return functional.interpolate(planes, size=(height, width), mode=method).movedim(1, -1)
+    return resized(planes, method, width=width, height=height).movedim(1, -1)
 
 
 def metadata(graph: Mapping[str, object], extra: Mapping[str, object]) -> PngImagePlugin.PngInfo:
@@ -117,14 +119,6 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 def _too_large(name: str) -> str:
     return f"The picture {name} is too large: at most {LONGEST_SIDE} pixels a side and {MOST_PIXELS >> 20} megapixels."
-
-
-def _centre(pictures: Tensor, ratio: float) -> Tensor:
-    """Crop evenly to a ratio of width to height."""
-    height, width = pictures.shape[1:3]
-    x = round((width - width * (ratio / (width / height))) / 2) if width / height > ratio else 0
-    y = round((height - height * (width / height / ratio)) / 2) if width / height < ratio else 0
-    return pictures[:, y : height - y, x : width - x]
 
 
 def _lanczos(picture: Tensor, width: int, height: int) -> Tensor:

@@ -51,6 +51,8 @@ class NodeDeclaration:
     category: str = ""
     output_node: bool = False
     uncached: bool = False  # runs anew each time: its result depends on more than its inputs
+    module: str = "nodes"  # where ComfyUI has it, `python_module`
+    modern: bool = False  # shown in the newer of ComfyUI's two shapes
     extra: Mapping[str, object] = field(default_factory=dict)  # further keys of object_info
 
 

@@ -140,17 +140,10 @@ class StandIns:
 
 def declarations() -> dict[str, NodeDeclaration]:
     """Give the built-in nodes and those besides them that the recordings name."""
-    image = Input(name="image", type="IMAGE")
     size = tuple(Input(name=name, type="INT", default=512, min=1, max=16384) for name in ("width", "height"))
     count = Input(name="batch_size", type="INT", default=1, min=1, max=4096)
-    colour = Input(name="color", type="INT", default=0, min=0, max=0xFFFFFF)
-    corner = tuple(Input(name=name, type="INT", default=0, min=0, max=16384) for name in ("x", "y"))
-    scale = (Input(name="upscale_method", type="STRING"), Input(name="scale_by", type="FLOAT"))
     how = Input(name="how", type="STRING")
     more = (
-        _node("EmptyImage", (*size, count, colour), ("IMAGE",)),
-        _node("ImageCrop", (image, *size, *corner), ("IMAGE",)),
-        _node("ImageScaleBy", (image, *scale), ("IMAGE",)),
         _node("EmptySD3LatentImage", (*size, count), ("LATENT",)),
         _node("Failing", (how,), ("IMAGE",), "test:failing"),
     )

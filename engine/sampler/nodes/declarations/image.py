@@ -1,13 +1,15 @@
-"""Nodes that read, scale and write pictures."""
+"""Nodes that read, make, scale, cut and write pictures."""
 
+from engine.sampler.nodes.declarations.parts import choice, real, side, whole, wire
 from engine.sampler.nodes.registry import Input, NodeDeclaration
 
 _PNG_INFO = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
+_SCALINGS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
 
 
 def declarations() -> tuple[NodeDeclaration, ...]:
     """Give the picture nodes."""
-    return (_load_image(), _image_scale(), _save_image(), _preview_image())
+    return (_load_image(), *_scaling(), *_making(), *_cutting(), *_saving())
 
 
 def _load_image() -> NodeDeclaration:
@@ -21,55 +23,145 @@ def _load_image() -> NodeDeclaration:
     )
 
 
-def _image_scale() -> NodeDeclaration:
-    methods = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
-    return NodeDeclaration(
-        class_type="ImageScale",
-        inputs=(
-            Input(name="image", type="IMAGE"),
-            Input(name="upscale_method", type="COMBO", choices=methods),
-            Input(name="width", type="INT", default=512, min=0, max=16384, step=1),
-            Input(name="height", type="INT", default=512, min=0, max=16384, step=1),
-            Input(name="crop", type="COMBO", choices=("disabled", "center")),
-        ),
-        outputs=("IMAGE",),
-        implementation="image:image_scale",
-        display_name="Upscale Image",
-        category="image/upscaling",
-    )
-
-
-def _save_image() -> NodeDeclaration:
-    return NodeDeclaration(
-        class_type="SaveImage",
-        inputs=(
-            Input(name="images", type="IMAGE", extra={"tooltip": "The pictures to save."}),
-            Input(
-                name="filename_prefix",
-                type="STRING",
-                default="ComfyUI",
-                extra={"tooltip": "How the file names begin; folders before the last slash are made."},
+def _scaling() -> tuple[NodeDeclaration, ...]:
+    category = "image/upscaling"
+    return (
+        NodeDeclaration(
+            class_type="ImageScale",
+            inputs=(
+                wire("image", "IMAGE"),
+                choice("upscale_method", *_SCALINGS),
+                side("width"),
+                side("height"),
+                choice("crop", "disabled", "center"),
             ),
+            outputs=("IMAGE",),
+            implementation="image:image_scale",
+            display_name="Upscale Image",
+            category=category,
         ),
-        outputs=(),
-        implementation="image:save_image",
-        hidden=_PNG_INFO,
-        display_name="Save Image",
-        description="Saves pictures in the output folder.",
-        category="image",
-        output_node=True,
+        NodeDeclaration(
+            class_type="ImageScaleBy",
+            inputs=(
+                wire("image", "IMAGE"),
+                choice("upscale_method", *_SCALINGS),
+                real("scale_by", 1.0, 0.01, 8.0, 0.01),
+            ),
+            outputs=("IMAGE",),
+            implementation="image:image_scale_by",
+            display_name="Upscale Image By",
+            category=category,
+        ),
+        NodeDeclaration(
+            class_type="ImageScaleToTotalPixels",
+            inputs=(
+                wire("image", "IMAGE"),
+                choice("upscale_method", *_SCALINGS),
+                real("megapixels", 1.0, 0.01, 16.0, 0.01),
+            ),
+            outputs=("IMAGE",),
+            implementation="image:image_scale_to_total_pixels",
+            category=category,
+            module="comfy_extras.nodes_post_processing",
+            modern=True,
+        ),
     )
 
 
-def _preview_image() -> NodeDeclaration:
-    return NodeDeclaration(
-        class_type="PreviewImage",
-        inputs=(Input(name="images", type="IMAGE"),),
-        outputs=(),
-        implementation="image:preview_image",
-        hidden=_PNG_INFO,
-        display_name="Preview Image",
-        description="Saves pictures in the temporary folder.",
-        category="image",
-        output_node=True,
+def _making() -> tuple[NodeDeclaration, ...]:
+    return (
+        NodeDeclaration(
+            class_type="ImageInvert",
+            inputs=(wire("image", "IMAGE"),),
+            outputs=("IMAGE",),
+            implementation="image:image_invert",
+            display_name="Invert Image",
+            category="image",
+        ),
+        NodeDeclaration(
+            class_type="ImageBatch",
+            inputs=(wire("image1", "IMAGE"), wire("image2", "IMAGE")),
+            outputs=("IMAGE",),
+            implementation="image:image_batch",
+            display_name="Batch Images",
+            category="image",
+        ),
+        NodeDeclaration(
+            class_type="EmptyImage",
+            inputs=(
+                side("width", least=1),
+                side("height", least=1),
+                whole("batch_size", 1, 1, 4096),
+                whole("color", 0, 0, 0xFFFFFF, 1, extra={"display": "color"}),
+            ),
+            outputs=("IMAGE",),
+            implementation="image:empty_image",
+            display_name="EmptyImage",
+            category="image",
+        ),
+    )
+
+
+def _cutting() -> tuple[NodeDeclaration, ...]:
+    return (
+        NodeDeclaration(
+            class_type="ImagePadForOutpaint",
+            inputs=(
+                wire("image", "IMAGE"),
+                *(side(edge, 0, step=8) for edge in ("left", "top", "right", "bottom")),
+                side("feathering", 40),
+            ),
+            outputs=("IMAGE", "MASK"),
+            implementation="image:image_pad_for_outpaint",
+            display_name="Pad Image for Outpainting",
+            category="image",
+        ),
+        NodeDeclaration(
+            class_type="ImageCrop",
+            inputs=(
+                wire("image", "IMAGE"),
+                side("width", least=1),
+                side("height", least=1),
+                side("x", 0),
+                side("y", 0),
+            ),
+            outputs=("IMAGE",),
+            implementation="image:image_crop",
+            display_name="Image Crop",
+            category="image/transform",
+            module="comfy_extras.nodes_images",
+        ),
+    )
+
+
+def _saving() -> tuple[NodeDeclaration, ...]:
+    prefix = Input(
+        name="filename_prefix",
+        type="STRING",
+        default="ComfyUI",
+        extra={"tooltip": "How the file names begin; folders before the last slash are made."},
+    )
+    return (
+        NodeDeclaration(
+            class_type="SaveImage",
+            inputs=(wire("images", "IMAGE", "The pictures to save."), prefix),
+            outputs=(),
+            implementation="image:save_image",
+            hidden=_PNG_INFO,
+            display_name="Save Image",
+            description="Saves pictures in the output folder.",
+            category="image",
+            output_node=True,
+        ),
+        NodeDeclaration(
+            class_type="PreviewImage",
+            inputs=(wire("images", "IMAGE"),),
+            outputs=(),
+            implementation="image:preview_image",
+            hidden=_PNG_INFO,
+            display_name="Preview Image",
+            description="Saves pictures in the temporary folder.",
+            category="image",
+            output_node=True,
+        ),
     )

@@ -2,7 +2,7 @@
 
 from engine.sampler.nodes.registry import Input, NodeDeclaration
 
-_MODULE = {"python_module": "comfy_extras.nodes_mask"}
+_MODULE = "comfy_extras.nodes_mask"
 _CATEGORY = "mask"
 
 
@@ -27,7 +27,7 @@ def declarations() -> tuple[NodeDeclaration, ...]:
             implementation="mask:mask_to_image",
             display_name="Convert Mask to Image",
             category=_CATEGORY,
-            extra=_MODULE,
+            module=_MODULE,
         ),
         NodeDeclaration(
             class_type="ImageToMask",
@@ -39,7 +39,7 @@ def declarations() -> tuple[NodeDeclaration, ...]:
             implementation="mask:image_to_mask",
             display_name="Convert Image to Mask",
             category=_CATEGORY,
-            extra=_MODULE,
+            module=_MODULE,
         ),
         NodeDeclaration(
             class_type="InvertMask",
@@ -48,7 +48,7 @@ def declarations() -> tuple[NodeDeclaration, ...]:
             implementation="mask:invert_mask",
             display_name="InvertMask",
             category=_CATEGORY,
-            extra=_MODULE,
+            module=_MODULE,
         ),
         _composite(),
     )
@@ -69,7 +69,7 @@ def _composite() -> NodeDeclaration:
         implementation="mask:image_composite_masked",
         display_name="ImageCompositeMasked",
         category="image",
-        extra=_MODULE,
+        module=_MODULE,
     )
 
 
