@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,33 +11,27 @@ import structlog
 from engine.board import Board, steps
 from engine.endpoints.pool import ModelCard, Pool
 from engine.errors import AccessDenied, Forbidden, JobStarted, NothingCanRun, UnknownJob
-from engine.ids import SEED_LIMIT, new_seed
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
 from engine.model import (
     Actor,
     Attempt,
     Balance,
     BoundTask,
-    GraphInput,
     Identity,
     Job,
     JobStatus,
     JobView,
     Lane,
-    NewJob,
     Place,
     Power,
     Quote,
     Request,
 )
-from engine.pace import Load, Pace, kind_of, work_left
+from engine.pace import Load, Pace, work_left
+from engine.plans import Plan, plan
 from engine.ports import Blobs, Books, Clock, Deliveries
-from engine.pricing import class_of, price
 from engine.steering import Steering
-from engine.workflows.binding import bind
 from engine.workflows.library import Library
-from engine.workflows.lint import needs_of
-from engine.workflows.template import Template
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +147,7 @@ class Studio:
     async def estimate(self, actor: Actor, requests: Sequence[Request]) -> Quote:
         """Say what requests would cost and how long they would wait; nothing is queued."""
         self._admit(actor)
-        tasks = [task for request in requests for task in self._bind(request)]
+        tasks = [task for request in requests for task in self._plan(request).tasks]
         self._require_endpoint(tasks)
         cost = sum(task.cost for task in tasks)
         lane = requests[0].lane if requests else Lane.FAST
@@ -162,18 +156,18 @@ class Studio:
             work[task.kind] += task.cost
         return Quote(cost=cost, jobs=len(requests), tasks=len(tasks), eta=self._seconds(work))
 
-    async def submit(self, actor: Actor, request: Request) -> Job:
+    async def submit(self, actor: Actor, request: Request, *, planned: Plan | None = None) -> Job:
         """Accept a request: its credits are held and its tasks queued when this returns.
 
-        The same `request_key` gives the same job. Raises UserError or Refusal, and then nothing was written.
+        The same `request_key` gives the same job. `planned` are tasks that its template does not make any more. Raises
+        UserError or Refusal, and then nothing was written.
         """
         self._admit(actor)
-        request = with_seed(request, self._library.get(request.template))
-        tasks = self._bind(request)
-        self._require_endpoint(tasks)
+        planned = planned or self._plan(request)
+        self._require_endpoint(planned.tasks)
         community_id = actor.community.id if actor.community else None
-        job = await self._books.accept(self._new_job(request, tasks, actor.person.id, community_id))
-        self._load.add(self._seconds({tasks[0].kind: job.quote}) or 0.0, self._clock.now())
+        job = await self._books.accept(planned.new_job(actor.person.id, community_id))
+        self._load.add(self._seconds({planned.tasks[0].kind: job.quote}) or 0.0, self._clock.now())
         log.info("accepted", job=job.id, template=job.template, tasks=job.count, quote=job.quote)
         self._board.changed(job.id)
         self._dispatch.wake()
@@ -189,53 +183,17 @@ class Studio:
         if job.person_id != actor.person.id:
             raise Forbidden(action="own")
         request = replace(request, request_key=job.request_key, lane=job.lane, place=job.place)
-        request = with_seed(request, self._library.get(request.template))
-        tasks = self._bind(request)
-        self._require_endpoint(tasks)
-        after = await self._books.amend(job_id, self._new_job(request, tasks, job.person_id, job.community_id))
+        planned = self._plan(request)
+        self._require_endpoint(planned.tasks)
+        after = await self._books.amend(job_id, planned.new_job(job.person_id, job.community_id))
         if after.status not in (JobStatus.QUEUED, JobStatus.HELD):
             raise JobStarted(value=job_id)
         self._board.changed(job_id)
         self._dispatch.wake()
         return after
 
-    def _new_job(
-        self, request: Request, tasks: tuple[BoundTask, ...], person_id: str, community_id: str | None
-    ) -> NewJob:
-        return NewJob(
-            request=request,
-            person_id=person_id,
-            community_id=community_id,
-            template_hash=self._library.get(request.template).hash,
-            model=str(request.options.get("model", "")),
-            tasks=tasks,
-        )
-
-    def _bind(self, request: Request) -> tuple[BoundTask, ...]:
-        template = self._library.get(request.template)
-        inputs = {
-            name: GraphInput(node_id="", input="", blob=str(blob), filename=f"{str(blob)[:16]}.png")
-            for name, blob in request.options.items()
-            if name in template.slots and template.slots[name].type in ("image", "mask")
-        }
-        first = int(request.options.get("seed", 0))
-        cost, kind = task_price(request, template), task_kind(request, template)
-        tasks = []
-        for index in range(request.count):
-            seed = (first + index) % SEED_LIMIT
-            bound = bind(template, request.options, seed=seed, inputs=inputs)
-            tasks.append(
-                BoundTask(
-                    index=index,
-                    seed=seed,
-                    graph=bound.graph,
-                    inputs=bound.inputs,
-                    needs=needs_of(bound.graph),
-                    cost=cost,
-                    kind=kind,
-                ),
-            )
-        return tuple(tasks)
+    def _plan(self, request: Request) -> Plan:
+        return plan(request, self._library.get(request.template))
 
     def _require_endpoint(self, tasks: Sequence[BoundTask]) -> None:
         for needs in dict.fromkeys(task.needs for task in tasks):
@@ -327,41 +285,3 @@ class Studio:
     async def model_card(self, model: str) -> ModelCard:
         """What a checkpoint was made for: its size, and its words where they are few."""
         return await self._pool.model_card(model)
-
-
-def with_seed(request: Request, template: Template) -> Request:
-    """Draw the seed that the request left open, so that the job remembers it."""
-    if "seed" not in template.slots or "seed" in request.options:
-        return request
-    return replace(request, options={**request.options, "seed": new_seed()})
-
-
-def task_kind(request: Request, template: Template) -> str:
-    """Name the kind of work that a request's tasks are; see `engine.pace`."""
-    value = _values(request, template)
-    model = str(request.options.get("model", ""))
-    return kind_of(template.name, model, int(value("width", 512)), int(value("height", 512)))
-
-
-def task_price(request: Request, template: Template) -> int:
-    """Price one task of a request in mgs, from its size, steps, strength and model where the template has them."""
-
-    value = _values(request, template)
-    return price(
-        width=int(value("width", 512)),
-        height=int(value("height", 512)),
-        steps=int(value("steps", 20)),
-        strength=value("strength", 1.0),
-        model_class=class_of(str(request.options.get("model", ""))),
-    )
-
-
-def _values(request: Request, template: Template) -> Callable[[str, float], float]:
-    """Give a function that reads a number of a request: what it says, the template's default, or another."""
-
-    def value(name: str, otherwise: float) -> float:
-        slot = template.slots.get(name)
-        default = slot.default if slot is not None and slot.default is not None else otherwise
-        return float(request.options.get(name, default))
-
-    return value

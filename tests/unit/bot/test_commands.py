@@ -240,7 +240,10 @@ async def test_the_small_commands_answer(house: House):
     assert [line.fields["name"] for line in (await house.ask("templates")).lines[1:]] == [
         "img2img",
         "inpaint",
+        "outpaint",
         "txt2img",
+        "upscale",
+        "vary",
     ]
     assert len((await house.ask("help")).lines) > 20
     assert (await house.ask("imagin", "x")).lines[0].fields["nearest"] == "imagine"
