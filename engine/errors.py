@@ -7,7 +7,7 @@ AtelierError
 │   └── BackupBroken
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
-│   └── QueueFull · NothingCanRun · JobStarted · Paused · WouldOverwrite
+│   └── QueueFull · NothingCanRun · JobStarted · Unsafe · WouldOverwrite
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing
@@ -144,9 +144,15 @@ class Refusal(AtelierError):
 
 
 class AccessDenied(Refusal):
-    """This person, chat or community is not served at all."""
+    """A person, chat or channel is not served. Fields: id (for the allowlist), channels (the ones that are)."""
 
     code = "access-denied"
+
+
+class Unsafe(Refusal):
+    """What is asked for, or what was made of it, is not shown here. Fields: category, rule (never the words)."""
+
+    code = "unsafe"
 
 
 class Banned(Refusal):
@@ -189,12 +195,6 @@ class JobStarted(Refusal):
     """The job runs or has ended, so that it cannot be changed any more. Fields: value."""
 
     code = "job-started"
-
-
-class Paused(Refusal):
-    """An operator has paused new work."""
-
-    code = "paused"
 
 
 class WouldOverwrite(Refusal):

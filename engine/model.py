@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from engine.policies import CommunityPolicy
+from engine.safety.verdicts import Screening
+
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Graph: TypeAlias = dict[str, Json]
 """A ComfyUI workflow in API format: node id -> {class_type, inputs, _meta}."""
@@ -81,6 +84,7 @@ class DeliveryStatus(StrEnum):
     """The life of a delivery; the last two are ends."""
 
     WAITING = "waiting"
+    HELD = "held"  # its pictures wait for a moderator
     DUE = "due"
     SENDING = "sending"
     DELIVERED = "delivered"
@@ -126,6 +130,7 @@ class Actor:
     power: Power
     community: Community | None = None  # None: a direct message or the console
     locale: str = "en"
+    policy: CommunityPolicy = field(default_factory=CommunityPolicy)  # of `community`, as it was when they asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +145,7 @@ class Place:
     owner: str = ""  # the display name of the person who asked
     owner_id: str = ""  # their id on the platform: who is pinged, and whose direct messages a result may go to
     kind: str = ""  # what kind of chat it is, in the words of the platform's limits; empty: any
+    adult: bool = False  # the chat is open to adults alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +205,8 @@ class NewJob:
     template_hash: str
     model: str  # the checkpoint, for display and affinity; empty if the template has none
     tasks: tuple[BoundTask, ...]
+    screening: Screening = Screening.NONE  # NONE or ASKED
+    flagged: str = ""  # the category that a check has found; empty if none
 
     @property
     def quote(self) -> int:
@@ -232,6 +240,8 @@ class Job:
     started_at: float | None
     finished_at: float | None
     parent: PictureRef | None = None  # see Request
+    screening: Screening = Screening.NONE
+    flagged: str = ""  # see NewJob
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from engine.model import (
     Progress,
 )
 from engine.policies import CommunityPolicy
+from engine.safety.verdicts import NOTHING, Ruling
 from engine.standing import Pause, Waiting
 
 
@@ -94,11 +95,13 @@ class Books(Protocol):
         measured: int,
         *,
         learnt: Learnt | None = None,
+        ruling: Ruling = NOTHING,
     ) -> Job:
         """Finish the attempt's task with its results; with the job's last task, charge and make the delivery due.
 
         `measured` is the attempt's share in mgs. The job's charge is min(quote of its done tasks, measured of its done
-        tasks); the rest of the hold returns. `learnt` is kept in the same transaction.
+        tasks); the rest of the hold returns. `learnt` is kept in the same transaction. `ruling` is
+        what the checks say of these pictures: held ones wait for `Reviews.decide` instead of being due.
         """
 
     async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool, elsewhere: bool = False) -> Job:

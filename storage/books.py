@@ -22,6 +22,7 @@ from engine.model import (
     Picture,
 )
 from engine.ports import Books, Clock
+from engine.safety.verdicts import NOTHING, Ruling
 from engine.standing import Pause, Waiting
 from storage import audit, deliveries, forgetting, intake, ledger, orders, people, queue, views, work
 from storage.database import Database
@@ -108,11 +109,14 @@ class SqlBooks:
         measured: int,
         *,
         learnt: Learnt | None = None,
+        ruling: Ruling = NOTHING,
     ) -> Job:
         """See `Books.settle`."""
         now = self._clock.now()
         return await self._database.write(
-            lambda session: work.settle(session, attempt_id, pictures, seconds, measured, learnt=learnt, now=now)
+            lambda session: work.settle(
+                session, attempt_id, pictures, seconds, measured, learnt=learnt, ruling=ruling, now=now
+            )
         )
 
     async def fail(self, attempt_id: str, error: AtelierError, *, retry: bool, elsewhere: bool = False) -> Job:

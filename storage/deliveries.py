@@ -143,6 +143,11 @@ def again(session: Session, job_id: str, place: Place, now: float) -> bool:
     return True
 
 
+def place_of(row: DeliveryRow, job: JobRow) -> Place:
+    """Give where a job's message is, or is to be."""
+    return Place(**(row.place or job.place))
+
+
 def tally(session: Session, name: str) -> None:
     """Count one more."""
     row = session.get(TallyRow, name, with_for_update=True)

@@ -19,6 +19,8 @@ from storage.tables import (
     BanRow,
     BlobRow,
     DeliveryRow,
+    DrainRow,
+    FavouriteRow,
     IdentityRow,
     JobInputRow,
     JobRow,
@@ -27,10 +29,11 @@ from storage.tables import (
     PersonRow,
     PictureRow,
     PreferenceRow,
+    ReviewRow,
     TaskRow,
 )
 
-_OPEN_DELIVERY = (DeliveryStatus.DUE, DeliveryStatus.SENDING)
+_OPEN_DELIVERY = (DeliveryStatus.HELD, DeliveryStatus.DUE, DeliveryStatus.SENDING)
 _AT_ONCE = 500  # names in one statement
 _PROMPTS = ("prompt", "negative")
 _SHORTEST_WORDS = 4  # characters; what is shorter names nobody, and is in every file
@@ -98,6 +101,9 @@ def _empty(session: Session, person_id: str) -> frozenset[str]:
                 text="", options={}, place={"platform": platform, "chat": ""}, request_key="gone:" + col(JobRow.id)
             ),
         )
+    of_them = col(ReviewRow.job_id).in_(jobs) | (col(ReviewRow.person_id) == person_id)
+    _write(session, delete(ReviewRow).where(of_them))
+    _write(session, delete(FavouriteRow).where(col(FavouriteRow.job_id).in_(jobs)))
     _write(session, delete(PictureRow).where(col(PictureRow.task_id).in_(tasks)))
     _write(session, delete(JobInputRow).where(col(JobInputRow.job_id).in_(jobs)))
     _write(session, update(TaskRow).where(col(TaskRow.job_id).in_(jobs)).values(graph={}, inputs=[], seed="0"))
@@ -120,9 +126,14 @@ def _take_names(session: Session, person: PersonRow) -> None:
         known_as = f"{identity.platform}:{identity.external_id}"
         session.execute(update(AuditRow).where(col(AuditRow.actor) == known_as).values(actor=f"person:{person.id}"))
         session.execute(update(BanRow).where(col(BanRow.by) == known_as).values(by=f"person:{person.id}"))
+        session.execute(
+            update(ReviewRow).where(col(ReviewRow.decided_by) == known_as).values(decided_by=f"person:{person.id}")
+        )
+        session.execute(update(DrainRow).where(col(DrainRow.by) == known_as).values(by=f"person:{person.id}"))
         session.execute(update(PauseRow).where(col(PauseRow.by) == known_as).values(by=f"person:{person.id}"))
     session.execute(delete(IdentityRow).where(col(IdentityRow.person_id) == person.id))
     session.execute(delete(MemberRow).where(col(MemberRow.person_id) == person.id))
+    session.execute(delete(FavouriteRow).where(col(FavouriteRow.person_id) == person.id))
     session.execute(
         delete(PreferenceRow).where(col(PreferenceRow.scope) == "person", col(PreferenceRow.scope_id) == person.id)
     )

@@ -197,6 +197,8 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "private": request.private,
         "spoiler": request.spoiler,
         "parent": None if request.parent is None else asdict(request.parent),
+        "screening": new.screening,
+        "flagged": new.flagged,
         "quote": new.quote,
         "charged": 0,
         "created_at": now,
@@ -241,4 +243,6 @@ def _accepted(new: NewJob, row: Mapping[str, Any]) -> Job:
         started_at=None,
         finished_at=None,
         parent=request.parent,
+        screening=new.screening,
+        flagged=new.flagged,
     )

@@ -48,9 +48,11 @@ ORIGINS: Mapping[type[Living], Mapping[Status, frozenset[Status]]] = MappingProx
         },
         DeliveryRow: {
             # From an end: shown again to whoever asks.
+            DeliveryStatus.HELD: frozenset({DeliveryStatus.WAITING}),
             DeliveryStatus.DUE: frozenset(
                 {
                     DeliveryStatus.WAITING,
+                    DeliveryStatus.HELD,
                     DeliveryStatus.SENDING,
                     DeliveryStatus.DELIVERED,
                     DeliveryStatus.UNDELIVERABLE,
@@ -59,7 +61,7 @@ ORIGINS: Mapping[type[Living], Mapping[Status, frozenset[Status]]] = MappingProx
             # From SENDING: a process that died while sending; `deliveries.take` sees to it that a living one keeps it.
             DeliveryStatus.SENDING: frozenset({DeliveryStatus.DUE, DeliveryStatus.SENDING}),
             DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.SENDING}),
-            DeliveryStatus.UNDELIVERABLE: frozenset({DeliveryStatus.DUE, DeliveryStatus.SENDING}),
+            DeliveryStatus.UNDELIVERABLE: frozenset({DeliveryStatus.HELD, DeliveryStatus.DUE, DeliveryStatus.SENDING}),
         },
     }
 )

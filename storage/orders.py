@@ -193,6 +193,8 @@ def _write_request(verb: work.Verb, new: NewJob) -> None:
         "text": request.text,
         "count": request.count,
         "spoiler": request.spoiler,
+        "screening": new.screening,
+        "flagged": new.flagged,
         "quote": new.quote,
     }
     verb.connection.execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.fairness import Bounds
 from engine.policies import CommunityPolicy, Payer
+from engine.safety.verdicts import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,5 +40,9 @@ def policy_from(held: Mapping[str, Any]) -> CommunityPolicy:
     if not held:
         return CommunityPolicy()
     known = {each.name for each in fields(CommunityPolicy)}
-    values = {name: value for name, value in held.items() if name in known}
-    return CommunityPolicy(**{**values, "payer": Payer(values.get("payer", Payer.PERSON))})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in held.items() if name in known
+    }
+    nsfw = values.get("nsfw")
+    typed = {"payer": Payer(values.get("payer", Payer.PERSON)), "nsfw": None if nsfw is None else Verdict(nsfw)}
+    return CommunityPolicy(**{**values, **typed})

@@ -27,7 +27,7 @@ DAY = 86_400.0  # seconds
 BATCH = 200  # jobs, or files
 BREATH = 0.01  # seconds between batches
 _ENDED = tuple(status for status in JobStatus if status.ended)
-_UNDER_WAY = (DeliveryStatus.WAITING, DeliveryStatus.DUE, DeliveryStatus.SENDING)
+_UNDER_WAY = (DeliveryStatus.WAITING, DeliveryStatus.HELD, DeliveryStatus.DUE, DeliveryStatus.SENDING)
 
 
 @dataclass(frozen=True, kw_only=True)

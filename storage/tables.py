@@ -14,6 +14,7 @@ from sqlmodel import Field
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
 from storage.tables_base import Base, Sequence, Word, one_of, table_of
 from storage.tables_fairness import FlowRow, LaneRow, PaceRow, PauseRow
+from storage.tables_moderation import DrainRow, ReviewRow
 from storage.tables_people import (
     AuditRow,
     BanRow,
@@ -36,6 +37,7 @@ __all__ = [
     "BlobRow",
     "CommunityRow",
     "DeliveryRow",
+    "DrainRow",
     "EntryKind",
     "FavouriteRow",
     "FingerprintRow",
@@ -51,6 +53,7 @@ __all__ = [
     "PersonRow",
     "PictureRow",
     "PreferenceRow",
+    "ReviewRow",
     "TallyRow",
     "TaskRow",
     "TransitionRow",
@@ -59,6 +62,9 @@ __all__ = [
     "Word",
     "table_of",
 ]
+
+
+_EMPTY = text("''")  # within JobRow `text` is a column
 
 
 class EntryKind(StrEnum):
@@ -118,6 +124,8 @@ class JobRow(Base, table=True):
     started_at: float | None = Field(default=None, sa_type=Double)
     finished_at: float | None = Field(default=None, sa_type=Double)
     parent: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    screening: str = Field(default="", sa_type=Word, sa_column_kwargs={"server_default": _EMPTY})
+    flagged: str = Field(default="", sa_column_kwargs={"server_default": _EMPTY})
 
 
 class TaskRow(Base, table=True):

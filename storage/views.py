@@ -24,6 +24,7 @@ from engine.model import (
     Task,
     TaskStatus,
 )
+from engine.safety.verdicts import SHOWN, Screening
 from engine.standing import Waiting
 from storage.policy import Policy
 from storage.tables import (
@@ -67,6 +68,7 @@ def job_from(row: Mapping[str, Any]) -> Job:
         "lane": Lane(row["lane"]),
         "place": Place(**row["place"]),
         "parent": None if row["parent"] is None else PictureRef(**row["parent"]),
+        "screening": Screening(row["screening"]),
     }
     return Job(**{**values, **typed})
 
@@ -140,8 +142,11 @@ def views(
     return views_of(session, session.scalars(chosen).all())
 
 
-def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
-    """Give jobs with their tasks, results and places in the queue."""
+def views_of(session: Session, jobs: Sequence[JobRow], *, withheld: bool = False) -> tuple[JobView, ...]:
+    """Give jobs with their tasks, results and places in the queue.
+
+    Pictures that wait for a moderator, or that one has taken back, are left out unless `withheld` asks for them.
+    """
     ids = [job.id for job in jobs]
     tasks: dict[str, list[TaskRow]] = defaultdict(list)
     for task in session.scalars(select(TaskRow).where(col(TaskRow.job_id).in_(ids)).order_by(col(TaskRow.index))):
@@ -165,10 +170,11 @@ def views_of(session: Session, jobs: Sequence[JobRow]) -> tuple[JobView, ...]:
         position, before = _place(session, tasks[job.id])
         first = _first(tasks[job.id])
         virtual_time, people = lanes.get(job.lane, (0, 0))
+        shown = withheld or Screening(job.screening) in SHOWN
         found.append(
             JobView(
                 job=job_of(job),
-                tasks=tuple(task_of(task, pictures[task.id]) for task in tasks[job.id]),
+                tasks=tuple(task_of(task, pictures[task.id] if shown else ()) for task in tasks[job.id]),
                 position=position,
                 queue_length=length,
                 ahead=sum(before.values()) + sum(running.values()) if position else 0,

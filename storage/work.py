@@ -27,6 +27,8 @@ from engine.model import (
     Picture,
     TaskStatus,
 )
+from engine.reviews import Kind
+from engine.safety.verdicts import NOTHING, Ruling, Screening, Verdict
 from storage import ledger, queue
 from storage.intake import Bill
 from storage.lives import AT_ONCE, Living, Status, Steps
@@ -37,6 +39,7 @@ from storage.tables import (
     JobRow,
     PaceRow,
     PictureRow,
+    ReviewRow,
     TaskRow,
     table_of,
 )
@@ -87,6 +90,7 @@ _MOVE_PACE = (
     .where(_PACE.c.endpoint == bindparam("b_endpoint"), _PACE.c.kind == bindparam("b_kind"))
     .values(mgs_per_second=bindparam("v_rate"), at=bindparam("v_at"))
 )
+_ADD_REVIEW = insert(table_of(ReviewRow)).inline()
 _OPEN = (
     select(_ATTEMPT, _TASK.c.graph, _TASK.c.inputs, _TASK.c.cost, _TASK.c.kind, _TASK.c.model)
     .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
@@ -136,6 +140,7 @@ def settle(
     measured: int,
     *,
     learnt: Learnt | None = None,
+    ruling: Ruling = NOTHING,
     now: float,
 ) -> Job:
     """Finish the attempt's task with its results; see `Books.settle`.
@@ -149,6 +154,7 @@ def settle(
     ended = {"seconds": seconds, "measured": max(0, measured), "error": ""}
     verb.move(TaskRow, attempt.task_id, attempt.task_status, TaskStatus.DONE, "", **ended)
     _keep(verb, attempt.task_id, pictures)
+    _screen(verb, ruling)
     if learnt is not None:
         _learn(verb, learnt)
     settle_if_ended(verb)
@@ -298,6 +304,21 @@ def _keep(verb: Verb, task_id: str, pictures: Sequence[Picture]) -> None:
     verb.connection.execute(_ADD_PICTURE, rows)
 
 
+def _screen(verb: Verb, ruling: Ruling) -> None:
+    """Remember what a check says of the new pictures, for when the job's last are there."""
+    asked = ruling.verdict is Verdict.HOLD and verb.job["screening"] == Screening.NONE
+    spoiler = ruling.verdict is Verdict.SPOILER and not verb.job["spoiler"]
+    flagged = verb.job["flagged"] or ruling.flagged
+    if asked or spoiler or flagged != verb.job["flagged"]:
+        columns = {
+            "screening": Screening.ASKED if asked else verb.job["screening"],
+            "spoiler": spoiler or verb.job["spoiler"],
+            "flagged": flagged,
+        }
+        verb.connection.execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))
+        verb.job |= columns
+
+
 def _learn(verb: Verb, learnt: Learnt) -> None:
     moved = {
         "b_endpoint": learnt.endpoint,
@@ -334,6 +355,18 @@ def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Row[Any]
     share = min(sum(task.cost for task in drawn), sum(task.measured for task in drawn))
     bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
     charged = ledger.settle(verb.session, bill, share, verb.now)
-    verb.move_job(JobStatus.DELIVERING, reason, ending=ending, charged=charged, finished_at=verb.now)
     delivery = verb.connection.execute(_DELIVERY_OF, {"job_id": job_id}).one()
+    ended = {"ending": ending, "charged": charged, "finished_at": verb.now}
+    if drawn and verb.job["screening"] == Screening.ASKED:
+        verb.move_job(JobStatus.DELIVERING, reason, screening=Screening.HELD, **ended)
+        verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.HELD, verb.job["flagged"])
+        _ask_moderators(verb)
+        return
+    verb.move_job(JobStatus.DELIVERING, reason, **ended)
     verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.DUE, reason, due_at=AT_ONCE)
+
+
+def _ask_moderators(verb: Verb) -> None:
+    """Put the job into the inbox of its community's moderators, or of the operators."""
+    row = {"job_id": verb.job["id"], "community_id": verb.job["community_id"] or "", "reason": verb.job["flagged"]}
+    verb.connection.execute(_ADD_REVIEW, {**row, "kind": Kind.HELD, "person_id": "", "state": "open", "at": verb.now})

@@ -27,9 +27,16 @@ error-given-twice =
     }
 error-unexpected-words = After --{ $flag } there is something left over: “{ $words }”. The prompt goes first, then the flags; a value of several words goes in "quotes".
 error-unknown-choice =
-    No endpoint has “{ $value }” for --{ $flag }.{ $has-nearest ->
+    { $flag ->
+        [style] There is no style “{ $value }”.
+       *[other] No endpoint has “{ $value }” for --{ $flag }.
+    }{ $has-nearest ->
         [yes] {" "}Did you mean “{ $nearest }”?
-       *[no] {" "}“models” lists the models that there are.
+       *[no] {" "}{ $flag ->
+            [style] “/prefer style” lists them.
+            [loras] “/loras” lists the LoRAs that there are.
+           *[other] “/models” lists the models that there are.
+        }
     }
 error-unknown-template =
     There is no template “{ $value }”.{ $has-nearest ->
@@ -80,7 +87,29 @@ error-too-many-jobs = This makes { $count } jobs; { $limit } is the most at once
 ## Not now, or not for this person
 
 error-refused = That cannot be done now.
-error-access-denied = Atelier does not serve this chat. Its operators can allow it.
+error-access-denied =
+    { $has-channels ->
+        [yes] Pictures are made in other channels here: { $channels }.
+       *[no] Atelier does not serve this chat.{ $has-id ->
+            [yes] {" "}Its operators can allow it: they add “{ $id }” to “allowlist” in the settings.
+           *[no] {""}
+        }
+    }
+error-unsafe =
+    { $category ->
+        [minors] Nobody who is under age, or looks it, is shown sexually: not here, not anywhere, for nobody.
+        [sexual] Adult pictures are not shown here.
+        [abuse] Pictures of sexual violence are not made here.
+        [gore] Pictures of cruelty and gore are not made here.
+        [hate] Pictures that demean people for what they are are not made here.
+        [self-harm] Pictures of self-harm are not made here. If it is about you: please talk to somebody you trust, or call your country's crisis line.
+        [words] The moderators of this chat have ruled out something that you asked for.
+        [unchecked] The check that everything here has to pass cannot be made at the moment. Try again in a few minutes.
+       *[other] A check of this Atelier does not let it through.
+    } Nothing was charged.{ $has-rule ->
+        [yes] {" "}(Rule: { $rule })
+       *[no] {""}
+    }
 error-banned =
     You may not ask for pictures { $everywhere ->
         [yes] here or anywhere else
@@ -122,7 +151,6 @@ error-nothing-can-run =
        *[no] {""}
     }
 error-job-started = The job { $value } has started, so it cannot be changed any more. “cancel” stops it.
-error-paused = The studio is paused: nothing new is taken. What is queued stays queued; try again later.
 
 ## An attempt failed
 

@@ -27,9 +27,16 @@ error-given-twice =
     }
 error-unexpected-words = --{ $flag } 后面多出了“{ $words }”。提示词写在最前面，参数放在后面；值里有空格时请用 "引号" 括起来。
 error-unknown-choice =
-    没有端点提供 --{ $flag } 的“{ $value }”。{ $has-nearest ->
+    { $flag ->
+        [style] 没有名为“{ $value }”的风格。
+       *[other] 没有端点提供 --{ $flag } 的“{ $value }”。
+    }{ $has-nearest ->
         [yes] 是不是想用“{ $nearest }”？
-       *[no] 用“models”可以查看现有模型。
+       *[no] { $flag ->
+            [style] 用“/prefer style”可以查看。
+            [loras] 用“/loras”可以查看现有 LoRA。
+           *[other] 用“/models”可以查看现有模型。
+        }
     }
 error-unknown-template =
     没有“{ $value }”这个模板。{ $has-nearest ->
@@ -80,7 +87,29 @@ error-too-many-jobs = 这会生成 { $count } 个任务，一次最多 { $limit 
 ## 暂时不行，或无权进行
 
 error-refused = 现在做不了。
-error-access-denied = Atelier 没有为这个聊天开放，可以请运营者添加许可。
+error-access-denied =
+    { $has-channels ->
+        [yes] 本群只在这些频道绘图：{ $channels }。
+       *[no] Atelier 没有为这个聊天开放。{ $has-id ->
+            [yes] 运营者可以把“{ $id }”加到设置的“allowlist”里。
+           *[no] {""}
+        }
+    }
+error-unsafe =
+    { $category ->
+        [minors] 任何未成年或看起来未成年的人都不能出现在色情画面里：这里不行，任何地方、任何人都不行。
+        [sexual] 这里不展示成人内容。
+        [abuse] 这里不绘制性暴力内容。
+        [gore] 这里不绘制残忍血腥的内容。
+        [hate] 这里不绘制贬低他人出身或身份的内容。
+        [self-harm] 这里不绘制自残内容。如果这与你自己有关，请和信任的人谈谈，或拨打当地的危机热线。
+        [words] 本群管理员禁止了你请求里的某些内容。
+        [unchecked] 每个请求都要通过的检查现在无法进行，请过几分钟再试。
+       *[other] 本站的检查没有通过。
+    }没有扣点。{ $has-rule ->
+        [yes] （规则：{ $rule }）
+       *[no] {""}
+    }
 error-banned =
     你{ $has-seconds ->
         [yes] 还有 { DURATION($seconds) }
@@ -122,7 +151,6 @@ error-nothing-can-run =
        *[no] {""}
     }
 error-job-started = 任务 { $value } 已经开始，不能再更改。“cancel”可以取消它。
-error-paused = 画室已暂停，不接新任务。已排队的任务会保留，请稍后再试。
 
 ## 一次尝试失败
 

@@ -36,12 +36,18 @@ def upgrade() -> None:
 
 
 def schema(path: Path) -> dict[str, list[str]]:
-    """Give each table's and index's parts, in an order that does not depend on who wrote them."""
+    """Give each table's and index's parts, in an order that does not depend on who wrote them.
+
+    A table that was rebuilt has its name in quotes.
+    """
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
         )
-        return {name: sorted(part.strip(" ()") for part in " ".join(sql.split()).split(",")) for name, sql in rows}
+        return {
+            name: sorted(part.strip(" ()") for part in " ".join(sql.replace('"', "").split()).split(","))
+            for name, sql in rows
+        }
 
 
 @pytest.fixture
