@@ -12,6 +12,7 @@ from storage import ledger, statements
 from storage.policy import Policy
 from storage.tables import (
     BanRow,
+    FavouriteRow,
     IdentityRow,
     JobInputRow,
     JobRow,
@@ -48,6 +49,7 @@ def record(session: Session, person_id: str, policy: Policy, now: float) -> Reco
                 )
             )
         ],
+        "favourites": _rows(session, FavouriteRow, person_id, ("job_id", "number", "at")),
         "bans": _rows(session, BanRow, person_id, ("community_id", "reason", "until", "at")),
         "balance_mgs": ledger.foreseen(session, wallet, policy, now).available,
         "ledger": [{**asdict(entry), "movement": str(entry.movement)} for entry in reversed(entries)],
@@ -95,7 +97,10 @@ def _job(session: Session, job: JobRow, files: dict[str, str]) -> Json:
 
 
 def _rows(
-    session: Session, table: type[IdentityRow] | type[BanRow], person_id: str, columns: tuple[str, ...]
+    session: Session,
+    table: type[IdentityRow] | type[BanRow] | type[FavouriteRow],
+    person_id: str,
+    columns: tuple[str, ...],
 ) -> list[Json]:
     chosen = select(table).where(col(table.person_id) == person_id)
     return [{column: getattr(row, column) for column in columns} for row in session.scalars(chosen)]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clock import SystemClock
+from engine.gallery import Gallery
 from engine.model import BoundTask, GraphInput, Identity, Lane, NewJob, Person, Picture, Place, Request
 from engine.ports import Accounts, Books
 from storage.accounts import open_accounts
 from storage.books import open_books
 from storage.database import Database
+from storage.gallery import open_gallery
 from storage.policy import Policy
 
 POLICY = Policy(grant=100_000, period_seconds=1000.0, max_queued_jobs=10)
@@ -35,6 +37,7 @@ class OpenBooks:
 
     books: Books
     accounts: Accounts
+    gallery: Gallery
     database: Database
     clock: HandClock
 
@@ -56,6 +59,7 @@ async def books_in(
         yield OpenBooks(
             books=open_books(database, time, policy),
             accounts=open_accounts(database, time, policy),
+            gallery=open_gallery(database, time),
             database=database,
             clock=time,
         )
