@@ -179,6 +179,8 @@ class Source(StrEnum):
     TEMPLATES = "templates"
     JOBS = "jobs"  # the person's own, newest first
     COMMANDS = "commands"
+    SAMPLERS = "samplers"
+    SCHEDULERS = "schedulers"
 
 
 class Where(StrEnum):
