@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.sampler.sampling.conditions import Condition
+from engine.sampler.sampling.denoiser import Extras, Rows, Scene
 from engine.sampler.sampling.kinds import LatentSpace, ModelKind
 
 
@@ -34,7 +36,12 @@ class DiffusionModel:
     context_width: int  # numbers a token of the prompts that it reads
     colours: LatentColours
 
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width]; float32."""
-        output: Tensor = self.network(x.to(self.dtype), timesteps, context.to(self.dtype), return_dict=False)[0]
+    def extras(self, condition: Condition, scene: Scene) -> Extras:
+        """Give what the network reads besides the words: nothing, for the families that there are so far."""
+        return Extras()
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Run the network once; give [rows, C, h, w], float32."""
+        x, context = rows.x.to(self.dtype), rows.context.to(self.dtype)
+        output: Tensor = self.network(x, rows.timesteps, context, return_dict=False)[0]
         return output.float()

@@ -11,10 +11,11 @@ from engine.sampler.models.preview import preview_jpeg
 from engine.sampler.nodes.registry import NodeContext
 from engine.sampler.nodes.values import Conditioning, Latent, Model
 from engine.sampler.sampling.batcher import Step
+from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.noise import initial_noise
 from engine.sampler.sampling.samplers import sampler_named
 from engine.sampler.sampling.schedules import sigmas_for, window
-from engine.sampler.sampling.trajectory import SampleTask
+from engine.sampler.sampling.trajectory import Sampled, SampleTask
 
 _BETWEEN_PREVIEWS = 0.5  # seconds
 
@@ -41,13 +42,11 @@ def ksampler(
     diffusion = _diffusion(context, model, positive, negative)
     task = SampleTask(
         model=diffusion,
-        positive=positive.conditions[0].embeddings,
-        negative=negative.conditions[0].embeddings,
+        guider=Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
         latent=latent_image.samples,
         noise=initial_noise(latent_image.samples.shape, seed, latent_image.places),
         mask=latent_image.noise_mask,
         seed=seed,
-        cfg=cfg,
         sampler=sampler_name,
         sigmas=_sigmas(diffusion, sampler_name, scheduler, steps, denoise),
     )
@@ -81,13 +80,11 @@ def ksampler_advanced(
     noise = initial_noise(latent_image.samples.shape, noise_seed, latent_image.places)
     task = SampleTask(
         model=diffusion,
-        positive=positive.conditions[0].embeddings,
-        negative=negative.conditions[0].embeddings,
+        guider=Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
         latent=latent_image.samples,
         noise=noise if add_noise == "enable" else torch.zeros_like(noise),
         mask=latent_image.noise_mask,
         seed=noise_seed,
-        cfg=cfg,
         sampler=sampler_name,
         sigmas=window(whole, start=start_at_step, end=end_at_step, leftover_noise=leftover),
     )
@@ -123,5 +120,5 @@ def _sample(context: NodeContext, diffusion: DiffusionModel, task: SampleTask) -
             shown = time.monotonic()
         context.progress(step.number, step.steps, preview)
 
-    sampled: Tensor = context.runtime.batcher.sample(task, on_step, context.check_interrupted)
-    return sampled
+    sampled: Sampled = context.runtime.batcher.sample(task, on_step, context.check_interrupted)
+    return sampled.latent

@@ -1,14 +1,16 @@
 """The batcher: one thread owns the denoiser and drives everybody's runs, many in one forward pass.
 
-Each round it takes in whoever has come, picks the group of runs (same weights, latent shape, conditioning layout) whose
-turn it is, and sends one evaluation of each through the network together. Runs join and leave at any step, and each
-keeps its own seed, sampler, step count and guidance. Who waits, waits in a thread of its own, where its progress and
-interrupts are handled too: the batcher's thread never calls anybody's code but samplers and networks.
+Each round it takes in whoever has come, picks the group of evaluations (same weights, same layout) whose first has
+waited longest, and sends as many of them through the network together as fit. So every run makes its steps as often as
+any other, runs join and leave at any step, and each keeps its own seed, sampler, step count and guidance. Who waits,
+waits in a thread of its own, where its progress and interrupts are handled too: the batcher's thread never calls
+anybody's code but samplers and networks.
 """
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -17,9 +19,12 @@ import torch
 from torch import Tensor
 
 from engine.sampler.nodes.registry import InterruptedPrompt
-from engine.sampler.sampling.trajectory import Denoiser, Rows, SampleTask, Trajectory
+from engine.sampler.sampling.denoiser import Denoiser, Rows
+from engine.sampler.sampling.limits import Gauge, NoGauge, RowLimits
+from engine.sampler.sampling.trajectory import Sampled, SampleTask, Trajectory, stacked
 
 _POLL = 0.05  # seconds between looks at a waiter's interrupt flag
+_MOST_REPEATS = 4  # of the shortest prompt in a pass, to be as long as the longest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,33 +41,59 @@ class _Run:
     """A task in the batcher, shared with the thread that waits for it."""
 
     trajectory: Trajectory
-    events: SimpleQueue[Step | Future[Tensor]] = field(default_factory=SimpleQueue)
-    future: Future[Tensor] = field(default_factory=Future)
+    events: SimpleQueue[Step | Future[None]] = field(default_factory=SimpleQueue)
+    future: Future[None] = field(default_factory=Future)
     abandoned: threading.Event = field(default_factory=threading.Event)
+    outputs: list[Tensor | None] = field(default_factory=list)  # of the pieces of the pending evaluation
 
-    def end(self, *, result: Tensor | None = None, error: BaseException | None = None) -> None:
-        """Tell the waiter how it ended."""
+    def end(self, error: BaseException | None = None) -> None:
+        """Tell the waiter how it ended; only the first word counts."""
+        if self.future.done():
+            return
         if error is not None:
             self.future.set_exception(error)
-        elif result is not None:
-            self.future.set_result(result)
+        else:
+            self.future.set_result(None)
         self.events.put(self.future)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be done for it."""
+        return self.abandoned.is_set() or self.future.done()
 
-_Key = tuple[object, ...]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Rows of one run that wait for a pass."""
+
+    run: _Run
+    place: int  # among the pieces of the run's evaluation
+    rows: Rows
+    since: int  # in the order in which pieces came
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What must be equal for one forward pass; models are equal if they are the same object."""
+
+    model: Denoiser
+    layout: tuple[object, ...]
 
 
 class Batcher:
-    """Runs sampling tasks of many threads together. `max_batch` is the most rows (latents x prompts) in one pass."""
+    """Runs sampling tasks of many threads together. `max_batch` is the most rows (latents x prompts) in one pass.
 
-    def __init__(self, *, max_batch: int = 16) -> None:
-        if max_batch < 1:
-            raise ValueError(f"max_batch is at least 1, not {max_batch}")
-        self._max_batch = max_batch
+    With `exact` every pass has exactly `max_batch` rows, filled up if need be: networks in half precision then give the
+    same picture whatever the company, because it is the size of a pass that makes a device choose its arithmetic.
+    """
+
+    def __init__(self, *, max_batch: int = 16, exact: bool = False, gauge: Gauge | None = None) -> None:
+        self._limits = RowLimits(max_batch, gauge or NoGauge())
+        self._exact = max_batch if exact else None
         self._inbox: SimpleQueue[_Run | None] = SimpleQueue()  # None wakes the thread up to close
         self._closing = threading.Event()
-        self._groups: dict[_Key, deque[_Run]] = {}  # in the order of their turns; owned by the thread
-        self._limits: dict[_Key, int] = {}  # rows that fit in memory, where that turned out less than max_batch
+        self._groups: dict[_Key, deque[_Piece]] = {}  # none is empty; owned by the thread
+        self._came = 0
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -71,18 +102,22 @@ class Batcher:
         task: SampleTask,
         on_step: Callable[[Step], None] = lambda _: None,
         check_interrupted: Callable[[], None] = lambda: None,
-    ) -> Tensor:
-        """Run a task to its end and give the latent [batch, C, H, W], float32 on the CPU; blocks, any thread may call.
+    ) -> Sampled:
+        """Run a task to its end; blocks, any thread may call.
 
         `on_step` and `check_interrupted` are called in the calling thread; what they raise ends this run alone.
         Raises SamplingFailed, torch.OutOfMemoryError, InterruptedPrompt after `close`, and what the network raises.
         """
-        run = _Run(trajectory=Trajectory(task))
-        self._inbox.put(run)
-        try:
-            return self._follow(run, on_step, check_interrupted)
-        finally:
-            run.abandoned.set()
+        check_interrupted()
+        with torch.inference_mode():
+            run = _Run(trajectory=Trajectory(task))
+            self._inbox.put(run)
+            try:
+                self._follow(run, on_step, check_interrupted)
+                sampled = run.trajectory.result()
+            finally:
+                run.abandoned.set()
+        return Sampled(sampled.latent.clone(), sampled.denoised.clone())  # plain tensors, outside of inference mode
 
     def close(self) -> None:
         """Stop the thread after the pass it is in; what still runs raises InterruptedPrompt. May be called twice."""
@@ -90,7 +125,7 @@ class Batcher:
         self._inbox.put(None)
         self._thread.join()
 
-    def _follow(self, run: _Run, on_step: Callable[[Step], None], check_interrupted: Callable[[], None]) -> Tensor:
+    def _follow(self, run: _Run, on_step: Callable[[Step], None], check_interrupted: Callable[[], None]) -> None:
         while True:
             check_interrupted()
             try:
@@ -112,92 +147,129 @@ class Batcher:
 
     def _take_in(self) -> None:
         """Take in whoever has come; sleep if there is nothing else to do."""
-        if not self._groups:
-            self._limits.clear()  # memory may be free again, and the keys keep models alive
         while not self._inbox.empty() or not self._groups:
             run = self._inbox.get()
             if run is None:
                 return
-            try:
-                run.trajectory.start()
-            except Exception as error:  # a task that cannot begin is its own affair
-                run.end(error=error)
-            else:
-                self._place(run)
+            self._guarded(run, run.trajectory.start)
 
-    def _place(self, run: _Run) -> None:
-        """Put a run where its next evaluation waits, or end it."""
-        if run.trajectory.result is not None:
-            run.end(result=run.trajectory.result)
-        elif not run.abandoned.is_set():
-            key = (run.trajectory.task.model, *run.trajectory.layout)
-            self._groups.setdefault(key, deque()).append(run)
+    def _guarded(self, run: _Run, action: Callable[[], object]) -> None:
+        """Move a run on and queue its next evaluation; if it breaks down, that is its own affair."""
+        trajectory = run.trajectory
+        try:
+            action()
+            while not trajectory.ended and not run.over:
+                pieces = trajectory.rows()
+                if pieces:
+                    self._place(run, pieces)
+                    return
+                trajectory.send([])  # no condition counts at this moment
+            run.end()
+        except Exception as error:
+            run.end(error)
+
+    def _place(self, run: _Run, pieces: Sequence[Rows]) -> None:
+        """Queue the pieces of a run's next evaluation."""
+        run.outputs = [None] * len(pieces)
+        for place, rows in enumerate(pieces):
+            self._came += 1
+            key = _Key(run.trajectory.task.model, rows.layout)
+            self._groups.setdefault(key, deque()).append(_Piece(run, place, rows, self._came))
 
     def _round(self) -> None:
-        """Serve the group whose turn it is: one evaluation for as many of its runs as fit, first come first served."""
-        key = next(iter(self._groups))
-        waiting = self._groups.pop(key)
-        served: list[_Run] = []
-        size = 0  # rows
-        while waiting:
-            if waiting[0].abandoned.is_set():
-                waiting.popleft()
-                continue
-            if served and size + waiting[0].trajectory.size > self._limit(key):
-                break
-            size += waiting[0].trajectory.size
-            served.append(waiting.popleft())
-        if waiting:
-            self._groups[key] = waiting
+        """Serve the group whose first piece has waited longest."""
+        key = min(self._groups, key=lambda key: self._groups[key][0].since)
+        served = self._taken(key)
         if served:
             self._serve(key, served)
 
-    def _serve(self, key: _Key, served: list[_Run]) -> None:
+    def _taken(self, key: _Key) -> list[_Piece]:
+        """Take as many pieces as fit into one pass, first come first served."""
+        waiting, limit = self._groups[key], self._limits.of(key.model, key.layout)
+        taken: list[_Piece] = []
+        left: deque[_Piece] = deque()
+        size = 0  # rows
+        for piece in waiting:
+            if piece.run.over:
+                continue
+            if taken and (size + len(piece.rows) > limit or not _fit([*taken, piece])):
+                left.append(piece)
+                continue
+            size += len(piece.rows)
+            taken.append(piece)
+        if left:
+            self._groups[key] = left
+        else:
+            del self._groups[key]
+        return taken
+
+    def _serve(self, key: _Key, served: Sequence[_Piece]) -> None:
         try:
-            outputs = self._predict(key, served[0].trajectory.task.model, [run.trajectory.rows() for run in served])
+            outputs = self._predict(key, [piece.rows for piece in served])
         except Exception as error:
             if len(served) == 1:
-                served[0].end(error=error)
+                served[0].run.end(error)
                 return
-            for run in served:  # alone, so that only whose fault it is pays for it
-                self._serve(key, [run])
+            for piece in served:  # alone, so that only whose fault it is pays for it
+                if not piece.run.over:
+                    self._serve(key, [piece])
             return
-        for run, output in zip(served, outputs, strict=True):
-            self._advance(run, output)
+        for piece, output in zip(served, outputs, strict=True):
+            piece.run.outputs[piece.place] = output
+            if all(found is not None for found in piece.run.outputs) and not piece.run.over:
+                self._advance(piece.run)
 
-    def _advance(self, run: _Run, output: Tensor) -> None:
-        trajectory = run.trajectory
-        before = trajectory.step
-        try:
-            denoised = trajectory.send(output)
-        except Exception as error:  # a run that breaks down is its own affair
-            run.end(error=error)
-            return
-        if trajectory.step > before:
-            run.events.put(Step(trajectory.step, trajectory.steps, denoised))
-        self._place(run)
+    def _advance(self, run: _Run) -> None:
+        outputs = [output for output in run.outputs if output is not None]
 
-    def _predict(self, key: _Key, model: Denoiser, batch: list[Rows]) -> list[Tensor]:
-        """Run all rows through the network in as few passes as memory allows; give each evaluation's part."""
-        whole = Rows(
-            x=torch.cat([rows.x for rows in batch]),
-            timesteps=torch.cat([rows.timesteps for rows in batch]),
-            context=torch.cat([rows.context for rows in batch]),
-        )
+        def send() -> None:
+            before = run.trajectory.step
+            denoised = run.trajectory.send(outputs)
+            if run.trajectory.step > before:
+                run.events.put(Step(run.trajectory.step, run.trajectory.steps, denoised))
+
+        self._guarded(run, send)
+
+    def _predict(self, key: _Key, batch: Sequence[Rows]) -> list[Tensor]:
+        """Run all rows through the network in as few passes as memory allows; give each piece's part."""
+        whole = _joined(batch)
         outputs: list[Tensor] = []
         done = 0
         while done < len(whole):
-            part = slice(done, done + self._limit(key))
-            x = whole.x[part]
+            part = whole.picked(slice(done, done + self._limits.of(key.model, key.layout)))
             try:
-                outputs.append(model.predict(x, whole.timesteps[part], whole.context[part]))
+                self._limits.begin()
+                outputs.append(self._pass(key.model, part))
             except torch.OutOfMemoryError:
-                if len(x) == 1:
+                if len(part) == 1 or self._exact:
                     raise
-                self._limits[key] = len(x) // 2
+                self._limits.failed(key.model, key.layout, len(part))
             else:
-                done += len(x)
-        return list(torch.split(torch.cat(outputs), [len(rows) for rows in batch]))
+                self._limits.fitted(key.model, key.layout, self._exact or len(part))
+                done += len(part)
+        answer = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        return list(torch.split(answer, [len(rows) for rows in batch]))
 
-    def _limit(self, key: _Key) -> int:
-        return self._limits.get(key, self._max_batch)
+    def _pass(self, model: Denoiser, rows: Rows) -> Tensor:
+        if self._exact is None:
+            return model.predict(rows)
+        filled = [min(row, len(rows) - 1) for row in range(self._exact)]
+        return model.predict(rows.picked(torch.tensor(filled, device=rows.x.device)))[: len(rows)]
+
+
+def _fit(pieces: Sequence[_Piece]) -> bool:
+    """Whether prompts of these lengths can be repeated to one length without much waste."""
+    tokens = [piece.rows.context.shape[1] for piece in pieces]
+    return math.lcm(*tokens) <= _MOST_REPEATS * min(tokens)
+
+
+def _joined(batch: Sequence[Rows]) -> Rows:
+    if len(batch) == 1:
+        return batch[0]
+    vectors = [rows.vector for rows in batch if rows.vector is not None]
+    return Rows(
+        x=torch.cat([rows.x for rows in batch]),
+        timesteps=torch.cat([rows.timesteps for rows in batch]),
+        context=stacked([rows.context for rows in batch]),
+        vector=torch.cat(vectors) if vectors else None,
+    )

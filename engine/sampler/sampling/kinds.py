@@ -52,6 +52,15 @@ class ModelKind(Protocol):
     def sigma_at_fraction(self, fraction: float) -> float:
         """Give the noise level after `fraction` (0..1) of the way from noise to picture."""
 
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        """Give λ = ln(signal/noise)."""
+
+    def sigma_of_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        """Give the noise level of a λ."""
+
+    def signal(self, sigma: Tensor) -> Tensor:
+        """Give α, how much of the picture is left at a noise level."""
+
     def network_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Scale a noisy latent as the network expects it."""
 
@@ -131,6 +140,15 @@ class Discrete:
             return x - output * sigma
         return x / (sigma**2 + 1) - output * sigma / (sigma**2 + 1).sqrt()
 
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        return -sigma.log()
+
+    def sigma_of_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        return (-half_log_snr).exp()
+
+    def signal(self, sigma: Tensor) -> Tensor:
+        return torch.ones_like(sigma)
+
     def start(self, latent: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
         full = float(sigma) > self.sigma_max or math.isclose(float(sigma), self.sigma_max, rel_tol=_RELATIVE)
         return latent + noise * ((1.0 + sigma**2).sqrt() if full else sigma)
@@ -195,6 +213,15 @@ class Flow:
         if fraction >= 1:
             return 0.0
         return float(self._shifted(torch.tensor(1.0 - fraction)))
+
+    def half_log_snr(self, sigma: Tensor) -> Tensor:
+        return ((1 - sigma) / sigma).log()
+
+    def sigma_of_half_log_snr(self, half_log_snr: Tensor) -> Tensor:
+        return 1 / (1 + half_log_snr.exp())
+
+    def signal(self, sigma: Tensor) -> Tensor:
+        return 1 - sigma
 
     def network_input(self, x: Tensor, sigma: Tensor) -> Tensor:
         return x

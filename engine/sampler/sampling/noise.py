@@ -1,9 +1,11 @@
-"""Noise: the draw that a run starts from, and the draws that ancestral samplers add at each step."""
+"""Noise: the draw that a run starts from, and what stochastic samplers add at each step."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torchsde import BrownianTree  # type: ignore[attr-defined]
 
 NoiseSource = Callable[[], Tensor]
 
@@ -31,3 +33,25 @@ def step_noise(like: Tensor, seed: int) -> NoiseSource:
         return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
     return draw
+
+
+class BrownianNoise:
+    """Increments of one Brownian path over noise levels, scaled to unit variance (torchsde, as k-diffusion uses it).
+
+    The path belongs to the seed and to the ends of the run's sigmas, not to the steps between: more steps refine it.
+    It lives on the CPU unless `on_device`, so that a CPU and a GPU draw the same.
+    """
+
+    def __init__(self, like: Tensor, sigmas: Tensor, seed: int, *, on_device: bool) -> None:
+        self._device = like.device
+        ends = sigmas[sigmas > 0]
+        self._tree = BrownianTree(
+            ends.min(), torch.zeros_like(like, device=like.device if on_device else "cpu"), ends.max(), entropy=seed
+        )
+
+    def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        """Give the noise of the step down from `sigma` to `sigma_next`, normal; overlapping steps are correlated."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a time that rounding put just outside the path is clamped
+            increment: Tensor = self._tree(sigma_next, sigma)
+        return -increment.to(self._device) / (sigma - sigma_next).abs().sqrt()

@@ -1,39 +1,25 @@
 """One run on its way: a sampler's generator, and what stands between it and the network."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from engine.sampler.sampling.guidance import Inpainting, guided, latent_mask, needs_negative
-from engine.sampler.sampling.kinds import LatentSpace, ModelKind
-from engine.sampler.sampling.samplers import Evaluate, Sampling, Surroundings, sampler_named
+from engine.sampler.sampling.denoiser import Denoiser, Rows, Scene
+from engine.sampler.sampling.guidance import Guider, Role
+from engine.sampler.sampling.masks import Inpainting, latent_mask
+from engine.sampler.sampling.noise import initial_noise
+from engine.sampler.sampling.regions import Part, make_parts, mixed
+from engine.sampler.sampling.samplers import sampler_named
+from engine.sampler.sampling.solvers.base import Evaluate, Sampling, Surroundings
+
+_MOST_SEEDS = 2**64
 
 
 class SamplingFailed(RuntimeError):
     """A run ended without a picture; the sentence says what to do about it."""
-
-
-class Denoiser(Protocol):
-    """A network that can be batched; one object per set of weights."""
-
-    @property
-    def kind(self) -> ModelKind:
-        """What its predictions mean."""
-
-    @property
-    def space(self) -> LatentSpace:
-        """Where its latents live."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
-        """Run the network once: x [rows, C, H, W] scaled, timesteps [rows], context [rows, tokens, width]; float32."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,114 +27,113 @@ class SampleTask:
     """What to sample; latents are in the space that nodes pass around, float32."""
 
     model: Denoiser
-    positive: Tensor  # [1, tokens, width]
-    negative: Tensor  # [1, tokens, width]
+    guider: Guider
     latent: Tensor  # [batch, C, H, W]
     noise: Tensor  # [batch, C, H, W]; zeros when none is to be added
     mask: Tensor | None = None  # [n, height, width] of any size; 1 where the picture is redrawn
     seed: int
-    cfg: float
     sampler: str
     sigmas: Tensor  # [N+1], descending
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """One evaluation as the network takes it: positive rows first, then (if needed) negative rows."""
+class Sampled:
+    """How a run ended; latents are on the CPU, in the space that nodes pass around."""
 
-    x: Tensor
-    timesteps: Tensor
-    context: Tensor
+    latent: Tensor  # [batch, C, H, W], float32
+    denoised: Tensor  # the same without the noise that is left in `latent`, if any
 
-    def __len__(self) -> int:
-        return self.x.shape[0]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Check:
+    """Whether a step's numbers are finite, known when the device has come that far."""
+
+    finite: Tensor
+    step: int
 
 
 class Trajectory:
     """Drives one task's sampler from evaluation to evaluation; not thread-safe.
 
-    Between two calls of `send` there is exactly one evaluation pending, until `result` is there.
+    Made in the thread of whoever asks; `start`, `rows` and `send` are called by the batcher. Between two calls of
+    `send` there is exactly one evaluation pending, until `ended`.
     """
 
     def __init__(self, task: SampleTask) -> None:
         self.task = task
-        self.result: Tensor | None = None  # the finished latent, on the CPU, in the space of nodes
         self.step = 0  # steps whose denoised latent is known
         self.steps = max(len(task.sigmas) - 1, 0)
         self._kind = task.model.kind
-        self._device = task.model.device
         self._spec = sampler_named(task.sampler)
-        self._negative_used = needs_negative(task.cfg) or self._spec.always_negative
-        self._unconditional: Tensor | None = None
-        self._context = self._conditioning()
-        latent = task.model.space.enter(task.latent.float()).to(self._device)
-        noise = task.noise.float().to(self._device)
-        self._inpainting = (
-            Inpainting(mask=latent_mask(task.mask, latent), latent=latent, noise=noise)
-            if task.mask is not None
-            else None
-        )
+        self._sigmas = self._ended_sigmas()
+        latent = task.model.space.enter(task.latent.float()).to(task.model.device)
+        noise = task.noise.float().to(task.model.device)
+        mask = None if task.mask is None else latent_mask(task.mask, latent)
         self._latent, self._noise = latent, noise
+        self._inpainting = None if mask is None else Inpainting(mask=mask, latent=latent, noise=self._mask_noise(noise))
+        evaluated = task.guider.evaluated(always_negative=self._spec.always_negative)
+        scene = Scene(latent=latent, noise=noise, mask=mask, negative=False)
+        parts = make_parts(task.guider.prompts, task.model, scene) if self.steps else ()
+        self._passes = _Passes([part for part in parts if part.role in evaluated], evaluated, task.model)
+        self._unconditional = torch.zeros_like(latent)
+        self._denoised = latent
         self._sampling: Sampling | None = None
         self._pending: Evaluate | None = None
+        self._seen: Tensor = latent  # the pending latent with the kept picture in it
+        self._check: _Check | None = None
+        self._x: Tensor | None = None  # the sampler's result
 
     def start(self) -> None:
-        """Run up to the first evaluation; a run without steps has its result at once."""
-        sigmas = self.task.sigmas
-        if len(sigmas) == 0:
-            self.result = self.task.latent
+        """Run up to the first evaluation; a run without steps has ended at once."""
+        if len(self._sigmas) == 0:
             return
-        x = self._kind.start(self._latent, self._noise, sigmas[0])
-        surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=self._latest_unconditional)
-        self._sampling = self._spec.run(x, sigmas, surroundings)
+        x = self._kind.start(self._latent, self._noise, self.task.sigmas[0])
+        surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=lambda: self._unconditional)
+        self._sampling = self._spec.run(x, self._sigmas, surroundings)
         self._resume(next)
 
-    def rows(self) -> Rows:
-        """Give the pending evaluation's network inputs."""
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to evaluate."""
+        return self._pending is None
+
+    def rows(self) -> list[Rows]:
+        """Give the pending evaluation's network inputs, in pieces of one layout each."""
         pending = self._the_pending()
-        x = pending.x
+        self._seen = pending.x
         if self._inpainting is not None:
-            x = self._inpainting.before(x, pending.sigma, self._kind)
-        x = self._kind.network_input(x, pending.sigma)
-        copies = 2 if self._negative_used else 1
-        time = self._kind.timestep(pending.sigma).to(self._device)
-        return Rows(
-            x=x.repeat(copies, 1, 1, 1),
-            timesteps=time.expand(copies * x.shape[0]),
-            context=self._context.repeat_interleave(x.shape[0], dim=0),
-        )
+            self._seen = self._inpainting.before(pending.x, pending.sigma, self._kind)
+        return self._passes.rows(self._seen, pending.sigma)
 
-    @property
-    def size(self) -> int:
-        """Give how many rows an evaluation has."""
-        return int(self._context.shape[0] * self._latent.shape[0])
+    def send(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Hand over the network's outputs for `rows()`, go on to the next evaluation, give the denoised latent.
 
-    @property
-    def layout(self) -> tuple[object, ...]:
-        """Give what must be equal for two evaluations to go through the network together."""
-        return (*self._the_pending().x.shape[1:], *self._context.shape[1:])
-
-    def send(self, output: Tensor) -> Tensor:
-        """Hand over the network's output for `rows()`, go on to the next evaluation, give the denoised latent.
-
-        Raises SamplingFailed if the output is not finite.
+        Raises SamplingFailed if they are not finite; on a GPU one evaluation late, so as not to wait for it.
         """
         pending = self._the_pending()
-        x = pending.x
+        denoised = self._passes.denoised(self._seen, pending.sigma, outputs)
+        if Role.NEGATIVE in denoised:
+            self._unconditional = denoised[Role.NEGATIVE]
+        guided = self.task.guider.combine(denoised)
+        self._watch(guided)
         if self._inpainting is not None:
-            x = self._inpainting.before(x, pending.sigma, self._kind)
-        parts = [self._kind.denoised(x, pending.sigma, part) for part in torch.split(output.float(), x.shape[0])]
-        denoised = parts[0]
-        if self._negative_used:
-            self._unconditional = parts[1]
-            denoised = guided(parts[0], parts[1], self.task.cfg)
-        if not bool(denoised.isfinite().all()):
-            raise SamplingFailed(_NOT_FINITE.format(step=self.step + 1, steps=self.steps, cfg=self.task.cfg))
-        if self._inpainting is not None:
-            denoised = self._inpainting.after(denoised)
-        self.step = max(self.step, int((self.task.sigmas[:-1] >= pending.sigma).sum()))
-        self._resume(lambda sampling: sampling.send(denoised))
-        return denoised
+            guided = self._inpainting.after(guided)
+        self._denoised = guided
+        self.step = max(self.step, int((self._sigmas[:-1] >= pending.sigma).sum()))
+        self._resume(lambda sampling: sampling.send(guided))
+        return guided
+
+    def result(self) -> Sampled:
+        """Give what came out, once it has ended; waits for the device. Raises SamplingFailed if it is not finite."""
+        if len(self._sigmas) == 0:
+            return Sampled(self.task.latent, self.task.latent)
+        assert self._x is not None  # noqa: S101 - it has ended
+        self._raise_unless_finite()
+        space, last = self.task.model.space, self._sigmas[-1]
+        latent = space.leave(self._kind.finish(self._x, last)).cpu()
+        if last == 0 or self.step == 0:
+            return Sampled(latent, latent)
+        return Sampled(latent, space.leave(self._denoised).cpu())
 
     def _resume(self, action: Callable[[Sampling], Evaluate]) -> None:
         assert self._sampling is not None  # noqa: S101 - start() made it
@@ -156,22 +141,32 @@ class Trajectory:
             self._pending = action(self._sampling)
         except StopIteration as stop:
             self._pending = None
-            x = self._kind.finish(stop.value, self.task.sigmas[-1])
-            self.result = self.task.model.space.leave(x).cpu()
+            self._x = stop.value
 
-    def _conditioning(self) -> Tensor:
-        if not self._negative_used:
-            return self.task.positive.float().to(self._device)
-        positive, negative = self.task.positive, self.task.negative
-        # Attention over tokens that are repeated as a whole gives what it gives over them once (up to rounding).
-        tokens = math.lcm(positive.shape[1], negative.shape[1])
-        both = [part.repeat(1, tokens // part.shape[1], 1) for part in (positive, negative)]
-        return torch.cat(both).float().to(self._device)
+    def _watch(self, latent: Tensor) -> None:
+        """Check the last evaluation where that means no waiting, and leave a check of this one behind."""
+        waits = latent.device.type != "cpu"
+        if waits:
+            self._raise_unless_finite()
+        self._check = _Check(latent.isfinite().all(), self.step + 1)
+        if not waits:
+            self._raise_unless_finite()
 
-    def _latest_unconditional(self) -> Tensor:
-        if self._unconditional is None:
-            raise RuntimeError("the sampler asked for the unconditional latent before any evaluation")
-        return self._unconditional
+    def _raise_unless_finite(self) -> None:
+        if self._check is not None and not bool(self._check.finite):
+            raise SamplingFailed(_NOT_FINITE.format(step=self._check.step, steps=self.steps))
+
+    def _ended_sigmas(self) -> Tensor:
+        sigmas = self.task.sigmas
+        if len(sigmas) and sigmas[-1] == 0 and self._spec.least_sigma:
+            sigmas = sigmas.clone()
+            sigmas[-1] = self._spec.least_sigma
+        return sigmas
+
+    def _mask_noise(self, noise: Tensor) -> Tensor:
+        if not self._spec.own_mask_noise:
+            return noise
+        return initial_noise(noise.shape, (self.task.seed + 1) % _MOST_SEEDS).to(noise.device)
 
     def _the_pending(self) -> Evaluate:
         if self._pending is None:
@@ -179,7 +174,83 @@ class Trajectory:
         return self._pending
 
 
+class _Passes:
+    """Puts the parts of a run's conditions into rows, and the network's answers together again."""
+
+    def __init__(self, parts: Sequence[Part], roles: frozenset[Role], model: Denoiser) -> None:
+        self._parts = parts
+        self._roles = roles
+        self._model = model
+        self._groups: list[list[Part]] = []  # those that count now, by what fits into one piece
+        self._told: list[tuple[Tensor, Tensor | None]] = []  # context and vector of each group
+        self._active: list[Part] | None = None
+
+    def rows(self, x: Tensor, sigma: Tensor) -> list[Rows]:
+        """Give the rows of every part that counts at this noise level."""
+        self._choose([part for part in self._parts if part.counts_at(float(sigma))])
+        kind = self._model.kind
+        time = kind.timestep(sigma).to(x.device)
+        scaled = kind.network_input(x, sigma)
+        pieces = []
+        for group, (context, vector) in zip(self._groups, self._told, strict=True):
+            inputs = torch.cat([_with_channels(part, scaled) for part in group])
+            pieces.append(Rows(inputs, time.expand(len(inputs)), context, vector))
+        return pieces
+
+    def denoised(self, x: Tensor, sigma: Tensor, outputs: Sequence[Tensor]) -> dict[Role, Tensor]:
+        """Give each prompt's denoised latent from the network's answers."""
+        batch = x.shape[0]
+        latents: dict[int, Tensor] = {}
+        for group, output in zip(self._groups, outputs, strict=True):
+            for part, answer in zip(group, torch.split(output, batch), strict=True):
+                latents[id(part)] = self._model.kind.denoised(part.seen(x), sigma, answer)
+        found = {}
+        for role in self._roles:
+            parts = [part for part in self._active or () if part.role is role]
+            found[role] = mixed(parts, [latents[id(part)] for part in parts], x)
+        return found
+
+    def _choose(self, active: list[Part]) -> None:
+        """Group the parts that count now; most of the time they are those that counted before."""
+        if active == self._active:
+            return
+        self._active = active
+        groups: dict[tuple[object, ...], list[Part]] = {}
+        for part in active:
+            groups.setdefault(_layout(part), []).append(part)
+        self._groups = list(groups.values())
+        self._told = [(_contexts(group), _vectors(group)) for group in self._groups]
+
+
+def _layout(part: Part) -> tuple[object, ...]:
+    size = None if part.box is None else (part.box.height, part.box.width)
+    return size, part.vector is None, part.channels is None
+
+
+def _with_channels(part: Part, scaled: Tensor) -> Tensor:
+    seen = part.seen(scaled)
+    return seen if part.channels is None else torch.cat([seen, part.channels], dim=1)
+
+
+def _contexts(group: Sequence[Part]) -> Tensor:
+    return stacked([part.context for part in group])
+
+
+def _vectors(group: Sequence[Part]) -> Tensor | None:
+    vectors = [part.vector for part in group if part.vector is not None]
+    return torch.cat(vectors) if vectors else None
+
+
+def stacked(contexts: Sequence[Tensor]) -> Tensor:
+    """Stack contexts [rows, tokens, width] whose numbers of tokens may differ.
+
+    Attention over tokens that are repeated as a whole gives what it gives over them once, up to rounding.
+    """
+    tokens = math.lcm(*(context.shape[1] for context in contexts))
+    return torch.cat([context.repeat(1, tokens // context.shape[1], 1) for context in contexts])
+
+
 _NOT_FINITE = (
-    "The model's numbers broke down (NaN or infinite) at step {step} of {steps}. Lower the guidance (cfg is {cfg:g}), "
+    "The model's numbers broke down (NaN or infinite) at step {step} of {steps}. Lower the guidance (cfg), "
     "take another sampler or scheduler, or try another checkpoint: this one may be damaged."
 )

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from engine.sampler.nodes.registry import InterruptedPrompt
 from engine.sampler.sampling.batcher import Batcher, Step
+from engine.sampler.sampling.denoiser import Rows
+from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.noise import initial_noise
 from engine.sampler.sampling.schedules import sigmas_for
 from engine.sampler.sampling.trajectory import SampleTask, SamplingFailed
-from tests.unit.engine.sampler.sampling.toy import Toy, conditioning
+from tests.unit.engine.sampler.sampling.toy import Toy, guidance, words
 
 SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m")
 
@@ -23,10 +25,10 @@ SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m")
 class SlowToy(Toy):
     """A toy that takes its time, so that others can join."""
 
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def predict(self, rows: Rows) -> Tensor:
         """Compute after 2 ms."""
         time.sleep(0.002)
-        return super().predict(x, timesteps, context)
+        return super().predict(rows)
 
 
 class SmallToy(Toy):
@@ -36,22 +38,22 @@ class SmallToy(Toy):
         super().__init__()
         self.rows = rows
 
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def predict(self, rows: Rows) -> Tensor:
         """Compute, or run out of memory."""
-        if len(x) > self.rows:
-            raise torch.OutOfMemoryError(f"no room for {len(x)} rows")
-        return super().predict(x, timesteps, context)
+        if len(rows) > self.rows:
+            raise torch.OutOfMemoryError(f"no room for {len(rows)} rows")
+        return super().predict(rows)
 
 
 class MoodyToy(SlowToy):
     """A toy that answers NaN, or raises, where the prompt says so."""
 
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def predict(self, rows: Rows) -> Tensor:
         """Compute; a prompt of 66 makes NaN, one of 77 an error."""
-        means = context.mean(dim=(1, 2))
+        means = rows.context.mean(dim=(1, 2))
         if bool((means == 77).any()):
             raise ArithmeticError("the network does not like this prompt")
-        output = super().predict(x, timesteps, context)
+        output = super().predict(rows)
         output[means == 66] = torch.nan
         return output
 
@@ -68,12 +70,10 @@ def task(toy: Toy, number: int = 0, *, steps: int = 8, size: int = 4, prompt: fl
     shape = (1 + number % 2, 4, size, size)
     return SampleTask(
         model=toy,
-        positive=conditioning(prompt),
-        negative=conditioning(-0.1),
+        guider=guidance((1.0, 3.0, 7.5)[number % 3], prompt),
         latent=torch.zeros(shape),
         noise=initial_noise(shape, number),
         seed=number,
-        cfg=(1.0, 3.0, 7.5)[number % 3],
         sampler=SAMPLERS[number % 3],
         sigmas=sigmas_for(toy.kind, scheduler="karras", steps=steps + number),
     )
@@ -83,7 +83,7 @@ def solo(one: SampleTask) -> Tensor:
     """Run a task with no company."""
     alone = Batcher()
     try:
-        return alone.sample(replace(one, model=Toy()))
+        return alone.sample(replace(one, model=Toy())).latent
     finally:
         alone.close()
 
@@ -94,7 +94,7 @@ def together(batcher: Batcher, *tasks: SampleTask) -> list[Tensor]:
 
     def run(one: SampleTask) -> Tensor:
         barrier.wait()
-        return batcher.sample(one)
+        return batcher.sample(one).latent
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return list(pool.map(run, tasks))
@@ -132,9 +132,9 @@ def test_one_joins_while_another_is_on_its_way(batcher: Batcher) -> None:
 
     def on_step(step: Step) -> None:
         if step.number == 5:
-            joined.append(in_thread(lambda: batcher.sample(short)))
+            joined.append(in_thread(lambda: batcher.sample(short).latent))
 
-    result = batcher.sample(long, on_step)
+    result = batcher.sample(long, on_step).latent
     ((thread, landed),) = joined
     thread.join(30)
     assert isinstance(landed[0], Tensor)
@@ -160,9 +160,9 @@ def test_interrupting_one_leaves_the_other_alone(batcher: Batcher) -> None:
         if stopped.is_set():
             raise InterruptedPrompt
 
-    doomed = in_thread(lambda: batcher.sample(task(toy, 1, steps=5000), lambda _: stopped.set(), check))
+    doomed = in_thread(lambda: batcher.sample(task(toy, 1, steps=5000), lambda _: stopped.set(), check).latent)
     other = task(toy, 2, steps=60)
-    result = batcher.sample(other)
+    result = batcher.sample(other).latent
     doomed[0].join(30)
     assert isinstance(doomed[1][0], InterruptedPrompt)
     torch.testing.assert_close(result, solo(other), rtol=1e-4, atol=1e-4)
@@ -177,22 +177,22 @@ def test_an_error_in_a_listener_ends_that_run_alone(batcher: Batcher) -> None:
 
     with pytest.raises(ConnectionError):
         batcher.sample(task(Toy()), on_step)
-    assert batcher.sample(task(Toy())).shape == (1, 4, 4, 4)
+    assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
 
 
 @pytest.mark.parametrize(("prompt", "error"), [(66.0, SamplingFailed), (77.0, ArithmeticError)])
 def test_trouble_hits_only_whose_it_is(batcher: Batcher, prompt: float, error: type[Exception]) -> None:
     toy = MoodyToy()
     healthy = task(toy, 1, steps=40)
-    trouble = in_thread(lambda: batcher.sample(task(toy, 2, prompt=prompt)))
-    result = batcher.sample(healthy)
+    trouble = in_thread(lambda: batcher.sample(task(toy, 2, prompt=prompt)).latent)
+    result = batcher.sample(healthy).latent
     trouble[0].join(30)
     assert isinstance(trouble[1][0], error)
     torch.testing.assert_close(result, solo(healthy), rtol=1e-4, atol=1e-4)
 
 
 def test_broken_numbers_come_with_advice(batcher: Batcher) -> None:
-    with pytest.raises(SamplingFailed, match=r"step 1 of 8.*cfg is 1"):
+    with pytest.raises(SamplingFailed, match=r"step 1 of 8.*another checkpoint"):
         batcher.sample(task(MoodyToy(), prompt=66.0))
 
 
@@ -207,7 +207,7 @@ def test_little_memory_means_smaller_passes(batcher: Batcher) -> None:
 def test_too_little_memory_for_one_row_fails_and_leaves_the_batcher_alive(batcher: Batcher) -> None:
     with pytest.raises(torch.OutOfMemoryError):
         batcher.sample(task(SmallToy(rows=0)))
-    assert batcher.sample(task(Toy())).shape == (1, 4, 4, 4)
+    assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
 
 
 def test_a_pass_is_never_larger_than_allowed() -> None:
@@ -226,7 +226,7 @@ def test_a_pass_is_never_larger_than_allowed() -> None:
 def test_groups_take_turns(batcher: Batcher) -> None:
     """Two shapes cannot share a pass; the short run must not wait for the long one."""
     toy = SlowToy()
-    long = in_thread(lambda: batcher.sample(task(toy, 0, steps=300)))
+    long = in_thread(lambda: batcher.sample(task(toy, 0, steps=300)).latent)
     batcher.sample(task(toy, 0, steps=5, size=8))
     assert long[0].is_alive()
     long[0].join(30)
@@ -235,15 +235,15 @@ def test_groups_take_turns(batcher: Batcher) -> None:
 
 def test_prompts_of_different_length_meet_in_one_pass(batcher: Batcher) -> None:
     toy = Toy()
-    uneven = replace(task(toy, 1), positive=torch.full((1, 6, 2), 0.25))
-    torch.testing.assert_close(batcher.sample(uneven), solo(task(toy, 1)), rtol=1e-4, atol=1e-4)
+    uneven = replace(task(toy, 1), guider=Guidance(positive=(words(0.25, 6),), negative=(words(-0.1),), scale=3.0))
+    torch.testing.assert_close(batcher.sample(uneven).latent, solo(task(toy, 1)), rtol=1e-4, atol=1e-4)
     assert set(toy.calls) == {4}
 
 
 def test_a_run_without_steps_gives_its_latent_back(batcher: Batcher) -> None:
     toy = Toy()
     latent = torch.rand(1, 4, 4, 4)
-    result = batcher.sample(replace(task(toy), latent=latent, sigmas=torch.empty(0)))
+    result = batcher.sample(replace(task(toy), latent=latent, sigmas=torch.empty(0))).latent
     assert torch.equal(result, latent)
     assert toy.calls == []
 
@@ -251,7 +251,7 @@ def test_a_run_without_steps_gives_its_latent_back(batcher: Batcher) -> None:
 def test_closing_interrupts_what_runs_and_what_comes() -> None:
     closing = Batcher()
     toy = SlowToy()
-    running = in_thread(lambda: closing.sample(task(toy, steps=5000)))
+    running = in_thread(lambda: closing.sample(task(toy, steps=5000)).latent)
     while not toy.calls:
         time.sleep(0.001)
     closing.close()
@@ -263,5 +263,5 @@ def test_closing_interrupts_what_runs_and_what_comes() -> None:
 
 
 def test_a_batch_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="at least 1 row"):
         Batcher(max_batch=0)

@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.sampler.sampling.guidance import latent_mask, needs_negative
+from engine.sampler.sampling.guidance import needs_negative
 from engine.sampler.sampling.kinds import SD1_SPACE, SD3_SPACE, Discrete, Flow, scaled_linear_table
+from engine.sampler.sampling.masks import latent_mask
 from engine.sampler.sampling.noise import initial_noise, step_noise
-from engine.sampler.sampling.samplers import SAMPLERS, Evaluate, SamplerSpec, Sampling, Surroundings, ancestral_split
+from engine.sampler.sampling.samplers import SAMPLERS, SamplerSpec
 from engine.sampler.sampling.schedules import sigmas_for, window
+from engine.sampler.sampling.solvers.base import Evaluate, Sampling, Surroundings, ancestral_split
 from engine.sampler.sampling.trajectory import SampleTask, Trajectory
-from tests.unit.engine.sampler.sampling.toy import Toy, conditioning
+from tests.unit.engine.sampler.sampling.toy import Toy, guidance
 
 
 def test_denoise_of_zero_leaves_nothing_to_do() -> None:
@@ -114,22 +116,19 @@ def test_a_sampler_can_read_the_unguided_negative(monkeypatch: pytest.MonkeyPatc
     trajectory = Trajectory(
         SampleTask(
             model=toy,
-            positive=conditioning(0.25),
-            negative=conditioning(-0.1),
+            guider=guidance(1.0),
             latent=torch.zeros(1, 4, 4, 4),
             noise=initial_noise((1, 4, 4, 4), 0),
             seed=0,
-            cfg=1.0,
             sampler="follow",
             sigmas=sigmas_for(toy.kind, scheduler="simple", steps=1),
         )
     )
     trajectory.start()
-    rows = trajectory.rows()
+    (rows,) = trajectory.rows()
     assert len(rows) == 2
-    output = toy.predict(rows.x, rows.timesteps, rows.context)
-    trajectory.send(output)
+    output = toy.predict(rows)
+    trajectory.send([output])
     start = rows.x[:1] * (toy.kind.table[-1] ** 2 + 1).sqrt()
     expected = SD1_SPACE.leave(start - output[1:] * toy.kind.table[-1])
-    assert trajectory.result is not None
-    torch.testing.assert_close(trajectory.result, expected)
+    torch.testing.assert_close(trajectory.result().latent, expected)

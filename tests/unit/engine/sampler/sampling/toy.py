@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import Tensor
 
+from engine.sampler.sampling.conditions import Condition
+from engine.sampler.sampling.denoiser import Extras, Rows, Scene
+from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.kinds import (
     FLUX_SPACE,
     SD1_SPACE,
@@ -78,14 +81,23 @@ class Toy:
         self.device = torch.device("cpu")
         self.calls: list[int] = []  # rows of each pass
 
-    def predict(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def extras(self, condition: Condition, scene: Scene) -> Extras:
+        """The toy reads nothing but the words."""
+        return Extras()
+
+    def predict(self, rows: Rows) -> Tensor:
         """Compute what the records' toy network computes."""
-        self.calls.append(len(x))
-        mean = context.mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
-        wave = torch.sin(timesteps.reshape(-1, 1, 1, 1) / 125)
-        return torch.tanh(0.7 * x + 0.2 * x.roll(1, dims=-1) + mean + 0.3 * wave)
+        self.calls.append(len(rows))
+        mean = rows.context.mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
+        wave = torch.sin(rows.timesteps.reshape(-1, 1, 1, 1) / 125)
+        return torch.tanh(0.7 * rows.x + 0.2 * rows.x.roll(1, dims=-1) + mean + 0.3 * wave)
 
 
-def conditioning(value: float) -> Tensor:
-    """Give a conditioning whose mean is `value`."""
-    return torch.full((1, 3, 2), value)
+def words(value: float, tokens: int = 3, **more: Any) -> Condition:
+    """Give a condition whose words' mean is `value`."""
+    return Condition(embeddings=torch.full((1, tokens, 2), value), **more)
+
+
+def guidance(scale: float, positive: float = 0.25, negative: float = -0.1) -> Guidance:
+    """Give the records' prompts with guidance of this scale."""
+    return Guidance(positive=(words(positive),), negative=(words(negative),), scale=scale)

@@ -1,0 +1,1 @@
+"""Samplers by family; `engine.sampler.sampling.samplers` lists them by name."""
