@@ -4,6 +4,7 @@ AtelierError
 ├── UserError            the request itself is wrong; answered to that person alone
 │   ├── EmptyPrompt · UnknownFlag · BadValue · GivenTwice · UnexpectedWords · UnknownChoice · UnknownTemplate
 │   ├── UnsupportedOption · MissingInput · ImageRejected · UnknownCommand · UnknownJob · UnknownPerson · TooManyJobs
+│   ├── PictureUnavailable · UnknownPicture · PictureUnfit
 │   └── BackupBroken
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
@@ -129,6 +130,24 @@ class TooManyJobs(UserError):
     """An expansion makes more jobs than allowed. Fields: count, limit."""
 
     code = "too-many-jobs"
+
+
+class PictureUnavailable(UserError):
+    """A job whose pictures cannot be used. Fields: value, why (running, none, deleted, withheld, old)."""
+
+    code = "picture-unavailable"
+
+
+class UnknownPicture(UserError):
+    """A job has no such picture. Fields: value (the job), number, count (how many it has)."""
+
+    code = "unknown-picture"
+
+
+class PictureUnfit(UserError):
+    """A picture cannot be changed like that. Fields: reason (pixels, ratio, square, kind), size, limit."""
+
+    code = "picture-unfit"
 
 
 class BackupBroken(UserError):

@@ -118,7 +118,8 @@ class Studio:
         if f"{actor.identity.platform}:{place}" not in self._access.allowed:
             raise AccessDenied
 
-    def _check_owner(self, actor: Actor, job: Job, action: str) -> None:
+    def require_power(self, actor: Actor, job: Job, action: str) -> None:
+        """Raise Forbidden unless the job is the actor's own, or they moderate its place, or are an operator."""
         if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
             return
         here = actor.community is not None and job.community_id == actor.community.id
@@ -206,7 +207,7 @@ class Studio:
     async def cancel(self, actor: Actor, job_id: str) -> Job:
         """Cancel what is not done; what was held for it returns. For the owner, moderators of its place, operators."""
         view = await self.show(actor, job_id)
-        self._check_owner(actor, view.job, "cancel")
+        self.require_power(actor, view.job, "cancel")
         reason = "cancelled by owner" if view.job.person_id == actor.person.id else "cancelled by moderator"
         job, running = await self._books.cancel(job_id, reason)
         if view.job.person_id != actor.person.id:

@@ -74,3 +74,24 @@ action-report =
     }
 action-cancel = Cancel
 action-delete = Delete
+
+error-picture-unavailable =
+    { $why ->
+        [running] Job { $value } is still on its way; “cancel” stops it.
+        [none] Job { $value } ended without a picture.
+        [deleted] The pictures of job { $value } were deleted.
+        [withheld] The pictures of job { $value } wait for a moderator, or were taken back by one.
+       *[old] Job { $value } starts from, or made, a picture that is not kept any more. “imagine” makes it anew.
+    }
+error-unknown-picture =
+    { $count ->
+        [one] Job { $value } has one picture only.
+       *[other] Job { $value } has { $count } pictures; say which, from 1 to { $count }.
+    }
+error-picture-unfit =
+    { $reason ->
+        [pixels] That would be { $size }; { $limit } is the most. A smaller scale fits.
+        [ratio] That would be { $size }, longer than { $limit }.
+        [square] The picture is square already.
+       *[kind] That is no still picture, so it cannot be changed.
+    }

@@ -74,3 +74,20 @@ action-report =
     }
 action-cancel = 取消
 action-delete = 删除
+
+error-picture-unavailable =
+    { $why ->
+        [running] 任务 { $value } 还在进行；“cancel”可以停止它。
+        [none] 任务 { $value } 结束时没有图片。
+        [deleted] 任务 { $value } 的图片已被删除。
+        [withheld] 任务 { $value } 的图片在等待管理员审核，或已被管理员收回。
+       *[old] 任务 { $value } 的原图或结果已不再保存。可以用“imagine”重新生成。
+    }
+error-unknown-picture = 任务 { $value } 共有 { $count } 张图；请说明是第几张（1 到 { $count }）。
+error-picture-unfit =
+    { $reason ->
+        [pixels] 结果会是 { $size }，最多 { $limit }。请用更小的倍数。
+        [ratio] 结果会是 { $size }，长宽比超过 { $limit }。
+        [square] 这张图已经是方形。
+       *[kind] 这不是静态图片，无法这样修改。
+    }

@@ -1,0 +1,302 @@
+"""What may be done with pictures that there are: changed, made again, kept, deleted. Who may is decided here.
+
+Whoever may see a picture may make others of it, on their own credits; to delete is for the owner of its job and the
+moderators of its place. A picture of a job that was deleted, that is too old, or that waits for a moderator is answered
+with the reason.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from engine.accounts import is_forgotten
+from engine.board import Board
+from engine.changes import SAME_SEED, SCALE, TEMPLATES, Change, Size, inherited, numbers
+from engine.endpoints.pool import Pool
+from engine.errors import (
+    BlobMissing,
+    PictureUnavailable,
+    PictureUnfit,
+    UnknownJob,
+    UnknownPicture,
+    UnknownTemplate,
+    UserError,
+)
+from engine.gallery import DELETED, Favourite, Gallery, is_deleted
+from engine.ids import new_seed
+from engine.images import KeptImage
+from engine.model import Actor, Job, JobStatus, JobView, OptionValue, Picture, PictureRef, Place, Request
+from engine.plans import AGAIN_SEED_LIMIT, Plan, plan_again
+from engine.ports import Blobs, Books
+from engine.safety.verdicts import SHOWN
+from engine.studio import Studio
+from engine.workflows.binding import bind
+from engine.workflows.lint import needs_of
+from engine.workflows.sizes import on_grid
+from engine.workflows.slots import FILES
+from engine.workflows.template import Template
+
+REROLL, REMIX, TWEAK, USE_AS_INPUT = "reroll", "remix", "tweak", "use-as-input"
+_INPUT_TEMPLATE = "img2img"
+_NO_BLOB = "0" * 64  # stands for a picture where only the graph's shape matters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A picture to make others of; `view` is None for one that somebody sent."""
+
+    picture: KeptImage
+    view: JobView | None = None
+    number: int = 0
+    seed: int = 0
+
+    @property
+    def ref(self) -> PictureRef | None:
+        """How people count it; None for one that somebody sent."""
+        return None if self.view is None else PictureRef(job_id=self.view.job.id, number=self.number)
+
+
+class Pictures:
+    """Everything about pictures that were made; beside the studio, through which new jobs go."""
+
+    def __init__(
+        self, *, studio: Studio, gallery: Gallery, books: Books, blobs: Blobs, pool: Pool, board: Board
+    ) -> None:
+        self._studio = studio
+        self._gallery = gallery
+        self._books = books
+        self._blobs = blobs
+        self._pool = pool
+        self._board = board
+
+    # What there is
+
+    async def job(self, actor: Actor, job_id: str) -> JobView:
+        """A job that the actor may see. Raises UnknownJob, or PictureUnavailable for one that was deleted."""
+        view = await self._studio.show(actor, job_id)
+        if is_forgotten(view.job):
+            raise UnknownJob(value=job_id)
+        if is_deleted(view.job):
+            raise PictureUnavailable(value=job_id, why="deleted")
+        return view
+
+    async def source(self, actor: Actor, job_id: str, number: int = 0) -> Source:
+        """A picture of a job, to make others of; 0 is the only one. Raises UnknownPicture and as `job`."""
+        view = await self.job(actor, job_id)
+        require_pictures(view)
+        every = list(_pictures(view))
+        number = 1 if number == 0 and len(every) == 1 else number
+        if not 1 <= number <= len(every):
+            raise UnknownPicture(value=job_id, number=number, count=len(every))
+        seed, picture = every[number - 1]
+        await self._require_blob(picture.blob, job_id)
+        kept = KeptImage(blob=picture.blob, width=picture.width, height=picture.height)
+        return Source(picture=kept, view=view, number=number, seed=seed)
+
+    async def read(self, picture: Picture) -> bytes:
+        """A picture's file, for somebody who was shown its job. Raises BlobMissing."""
+        return await self._blobs.get(picture.blob)
+
+    def able(self, view: JobView) -> frozenset[str]:
+        """What can be made of a result: the changes, and "reroll", "remix", "tweak", "use-as-input" by name.
+
+        What no endpoint can run is not among it, nor a square where it is one. Of what several pictures differ in, the
+        first decides.
+        """
+        if is_deleted(view.job) or not view.pictures:
+            return frozenset()
+        return frozenset(self._able(view.job, view.pictures[0], view))
+
+    def _able(self, job: Job, picture: Picture, view: JobView) -> Iterator[str]:
+        if all(self._pool.can_run(task.needs) for task in view.tasks):
+            template = self._template(job.template)
+            if "seed" in job.options:
+                yield REROLL
+            if template is not None and "prompt" in template.slots:
+                yield from (REMIX, TWEAK)
+        if picture.width < 1:
+            return
+        runs = {name: self._can_change(job, name) for name in {*TEMPLATES.values(), _INPUT_TEMPLATE}}
+        square = on_grid(picture.width) == on_grid(picture.height)
+        yield from (change for change in Change if runs[TEMPLATES[change]] and not (square and change is Change.SQUARE))
+        if runs[_INPUT_TEMPLATE]:
+            yield USE_AS_INPUT
+
+    def _can_change(self, job: Job, name: str) -> bool:
+        template = self._template(name)
+        if template is None or "image" not in template.slots:
+            return False
+        options = {"prompt": "x", **inherited(job.options, template), "image": _NO_BLOB}
+        try:
+            graph = bind(template, {k: v for k, v in options.items() if k in template.slots}, seed=0).graph
+        except UserError:
+            return False
+        return bool(self._pool.can_run(needs_of(graph)))
+
+    def _template(self, name: str) -> Template | None:
+        try:
+            return self._studio.library.get(name)
+        except UnknownTemplate:
+            return None
+
+    # Making others of them
+
+    def changed(
+        self, source: Source, change: Change, *, key: str, place: Place, scale: float = SCALE, strength: float = -1.0
+    ) -> Request:
+        """The request for a change of a picture; `scale` is for enlarging, `strength` replaces the change's own.
+
+        Raises PictureUnfit and UnknownTemplate.
+        """
+        template = self._studio.library.get(TEMPLATES[change])
+        size = Size(width=source.picture.width, height=source.picture.height)
+        options = numbers(change, size, scale=scale)
+        if strength >= 0:
+            options["strength"] = strength
+        if change in SAME_SEED and source.view is not None:
+            options["seed"] = source.seed
+        count = 1
+        if source.view is not None and change is Change.VARY_STRONG:
+            count = source.view.job.count
+        return self._of_picture(source, template, options, key=key, place=place, count=count)
+
+    def as_input(
+        self, source: Source, template: Template, options: Mapping[str, OptionValue], *, key: str, place: Place
+    ) -> Request:
+        """The request for a picture by a template that starts from one, with other words."""
+        width, height = on_grid(source.picture.width), on_grid(source.picture.height)
+        if source.picture.width < 1:
+            raise PictureUnfit(reason="kind", size="", limit="")
+        return self._of_picture(source, template, {"width": width, "height": height, **options}, key=key, place=place)
+
+    def _of_picture(
+        self,
+        source: Source,
+        template: Template,
+        options: Mapping[str, OptionValue],
+        *,
+        key: str,
+        place: Place,
+        count: int = 1,
+    ) -> Request:
+        job = None if source.view is None else source.view.job
+        own = {} if job is None else inherited(job.options, template)
+        own |= {name: value for name, value in options.items() if name in template.slots}
+        request = Request(
+            request_key=key,
+            template=template.name,
+            options={**own, "image": source.picture.blob},
+            count=count,
+            place=place,
+            parent=source.ref,
+        )
+        return request if job is None else replace(request, lane=job.lane, private=job.private, spoiler=job.spoiler)
+
+    async def again(self, view: JobView, *, key: str, place: Place) -> Request:
+        """The request for the same job with new seeds; `planned` says whether its template still makes it.
+
+        Raises PictureUnavailable where a picture that it starts from is gone.
+        """
+        options = {name: value for name, value in view.job.options.items() if name != "seed"}
+        return await self._like(view.job, options, key=key, place=place)
+
+    async def reworked(self, view: JobView, changes: Mapping[str, OptionValue], *, key: str, place: Place) -> Request:
+        """The request for a job with some options changed, and a new seed unless they say one.
+
+        What the job's template has lost since then is left out. Raises as `again`, and UnknownTemplate.
+        """
+        template = self._studio.library.get(view.job.template)
+        before = {name: value for name, value in view.job.options.items() if name in template.slots and name != "seed"}
+        return await self._like(view.job, {**before, **changes}, key=key, place=place)
+
+    async def _like(self, job: Job, options: Mapping[str, OptionValue], *, key: str, place: Place) -> Request:
+        template = self._template(job.template)
+        for slot in template.slots.values() if template is not None else ():
+            if slot.type in FILES and slot.name in options:
+                await self._require_blob(str(options[slot.name]), job.id)
+        return Request(
+            request_key=key,
+            template=job.template,
+            options=options,
+            count=job.count,
+            lane=job.lane,
+            place=place,
+            private=job.private,
+            spoiler=job.spoiler,
+            parent=job.parent,
+        )
+
+    async def planned(self, request: Request, job: Job) -> Plan | None:
+        """The job's own graphs with new seeds, where its template makes others by now; None where it does not.
+
+        So that the same again means the same, however long ago it was.
+        """
+        template = self._template(job.template)
+        if template is not None and template.hash == job.template_hash:
+            return None
+        tasks = await self._gallery.planned(job.id)
+        if not tasks:
+            raise PictureUnavailable(value=job.id, why="old")
+        for blob in {given.blob for task in tasks for given in task.inputs}:
+            await self._require_blob(blob, job.id)
+        return plan_again(request, job.template_hash, tasks, new_seed() % AGAIN_SEED_LIMIT)
+
+    async def _require_blob(self, blob: str, job_id: str) -> None:
+        try:
+            await self._blobs.get(blob)
+        except BlobMissing:
+            raise PictureUnavailable(value=job_id, why="old") from None
+
+    # Keeping them, and not
+
+    async def history(self, actor: Actor, *, before: str = "", limit: int) -> tuple[JobView, ...]:
+        """A page of the actor's own jobs, newest first; those that were deleted are left out."""
+        views = await self._gallery.history(actor.person.id, before=before, limit=limit)
+        return tuple(map(self._studio.with_eta, views))
+
+    async def favourites(self, actor: Actor, *, before: PictureRef | None = None, limit: int) -> tuple[Favourite, ...]:
+        """A page of the actor's favourites, newest first."""
+        return await self._gallery.favourites(actor.person.id, before=before, limit=limit)
+
+    async def keep(self, actor: Actor, job_id: str, number: int) -> PictureRef:
+        """Make a picture that the actor may see a favourite of theirs; harmless if it is one."""
+        ref = (await self.source(actor, job_id, number)).ref
+        assert ref is not None  # noqa: S101 (a picture of a job)
+        await self._gallery.keep(actor.person.id, ref)
+        return ref
+
+    async def let_go(self, actor: Actor, ref: PictureRef) -> bool:
+        """Let a picture be no favourite of the actor's any more; False if it was none."""
+        return await self._gallery.let_go(actor.person.id, ref)
+
+    async def delete(self, actor: Actor, job_id: str) -> None:
+        """Remove a job's pictures for good; its message shows that they were. Raises Forbidden, and as `job`."""
+        view = await self.job(actor, job_id)
+        self._studio.require_power(actor, view.job, "delete")
+        if not view.job.status.ended:
+            raise PictureUnavailable(value=job_id, why="running")
+        own = view.job.person_id == actor.person.id
+        gone = await self._gallery.delete(job_id, DELETED + ("owner" if own else "moderator"))
+        if not own:
+            who = f"{actor.identity.platform}:{actor.identity.id}"
+            await self._books.audit(who, "delete", job_id, {}, community_id=view.job.community_id)
+        await asyncio.gather(*map(self._blobs.delete, gone))
+        self._board.changed(job_id)
+
+
+def require_pictures(view: JobView) -> None:
+    """Raise PictureUnavailable, with the reason, where a job has no pictures that can be used."""
+    if view.pictures and (view.job.status.ended or view.job.status is JobStatus.DELIVERING):
+        return
+    if view.job.screening not in SHOWN:
+        why = "withheld"
+    elif not view.job.status.ended:
+        why = "running"
+    else:
+        why = "old" if view.job.status is JobStatus.DONE else "none"
+    raise PictureUnavailable(value=view.job.id, why=why)
+
+
+def _pictures(view: JobView) -> Iterator[tuple[int, Picture]]:
+    """Every picture with the seed that it was made with."""
+    return ((task.seed, picture) for task in view.tasks for picture in task.pictures)
