@@ -1,6 +1,7 @@
 """Nodes that sample."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor
 from engine.sampler.models.diffusion import DiffusionModel
 from engine.sampler.models.preview import preview_jpeg
 from engine.sampler.nodes.registry import NodeContext
-from engine.sampler.nodes.values import Conditioning, Latent, Model
+from engine.sampler.nodes.values import Conditioning, Latent, Model, Noise
 from engine.sampler.sampling.batcher import Step
+from engine.sampler.sampling.conditions import Condition
 from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.noise import initial_noise
 from engine.sampler.sampling.samplers import sampler_named
@@ -39,18 +41,18 @@ def ksampler(
     denoise: float = 1.0,
 ) -> tuple[Latent]:
     """Draw pictures from noise, or over a picture with `denoise` below 1. Raises Mismatched, SamplingFailed."""
-    diffusion = _diffusion(context, model, positive, negative)
-    task = SampleTask(
-        model=diffusion,
-        guider=Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
-        latent=latent_image.samples,
-        noise=initial_noise(latent_image.samples.shape, seed, latent_image.places),
-        mask=latent_image.noise_mask,
-        seed=seed,
-        sampler=sampler_name,
-        sigmas=_sigmas(diffusion, sampler_name, scheduler, steps, denoise),
+    diffusion = diffusion_of(context, model)
+    drop = sampler_named(sampler_name).drop_penultimate
+    sampled = sample(
+        context,
+        diffusion,
+        Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
+        Noise(seed=seed),
+        sampler_name,
+        sigmas_for(diffusion.kind, scheduler=scheduler, steps=steps, denoise=denoise, drop_penultimate=drop),
+        latent_image,
     )
-    return (replace(latent_image, samples=_sample(context, diffusion, task)),)
+    return (replace(latent_image, samples=sampled.latent),)
 
 
 def ksampler_advanced(
@@ -74,42 +76,54 @@ def ksampler_advanced(
 
     Raises Mismatched, SamplingFailed.
     """
-    diffusion = _diffusion(context, model, positive, negative)
-    whole = _sigmas(diffusion, sampler_name, scheduler, steps)
+    diffusion = diffusion_of(context, model)
+    drop = sampler_named(sampler_name).drop_penultimate
+    whole = sigmas_for(diffusion.kind, scheduler=scheduler, steps=steps, drop_penultimate=drop)
     leftover = return_with_leftover_noise == "enable"
-    noise = initial_noise(latent_image.samples.shape, noise_seed, latent_image.places)
-    task = SampleTask(
-        model=diffusion,
-        guider=Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
-        latent=latent_image.samples,
-        noise=noise if add_noise == "enable" else torch.zeros_like(noise),
-        mask=latent_image.noise_mask,
-        seed=noise_seed,
-        sampler=sampler_name,
-        sigmas=window(whole, start=start_at_step, end=end_at_step, leftover_noise=leftover),
+    sampled = sample(
+        context,
+        diffusion,
+        Guidance(positive=positive.conditions, negative=negative.conditions, scale=cfg),
+        Noise(seed=noise_seed, none=add_noise != "enable"),
+        sampler_name,
+        window(whole, start=start_at_step, end=end_at_step, leftover_noise=leftover),
+        latent_image,
     )
-    return (replace(latent_image, samples=_sample(context, diffusion, task)),)
+    return (replace(latent_image, samples=sampled.latent),)
 
 
-def _diffusion(context: NodeContext, model: Model, *prompts: Conditioning) -> DiffusionModel:
-    """Give the network, if it reads these prompts."""
+def diffusion_of(context: NodeContext, model: Model) -> DiffusionModel:
+    """Give the network that a MODEL names, loading it if it is not in memory."""
     found: DiffusionModel = context.runtime.models.checkpoint(model.file).model
-    for prompt in [condition for given in prompts for condition in given.conditions]:
-        if prompt.embeddings.shape[-1] != found.context_width:
-            raise Mismatched(
-                f"The prompt was encoded for another model: it has {prompt.embeddings.shape[-1]} numbers a token, "
-                f"{model.file.path.name} reads {found.context_width}. Take MODEL and CLIP from the same checkpoint."
-            )
     return found
 
 
-def _sigmas(diffusion: DiffusionModel, sampler: str, scheduler: str, steps: int, denoise: float = 1.0) -> Tensor:
-    drop = sampler_named(sampler).drop_penultimate
-    return sigmas_for(diffusion.kind, scheduler=scheduler, steps=steps, denoise=denoise, drop_penultimate=drop)
+def sample(
+    context: NodeContext,
+    diffusion: DiffusionModel,
+    guidance: Guidance,
+    noise: Noise,
+    sampler: str,
+    sigmas: Tensor,
+    latent: Latent,
+) -> Sampled:
+    """Sample with the batcher; progress and previews are made here, in the prompt's own thread.
 
-
-def _sample(context: NodeContext, diffusion: DiffusionModel, task: SampleTask) -> Tensor:
-    """Sample with the batcher; progress and previews are made here, in the prompt's own thread."""
+    Raises Mismatched, SamplingFailed.
+    """
+    _check_words(diffusion, [*guidance.positive, *(guidance.negative or ())])
+    samples = _with_channels(latent.samples, diffusion)
+    drawn = torch.zeros_like(samples) if noise.none else initial_noise(samples.shape, noise.seed, latent.places)
+    task = SampleTask(
+        model=diffusion,
+        guider=guidance,
+        latent=samples,
+        noise=drawn,
+        mask=latent.noise_mask,
+        seed=noise.seed,
+        sampler=sampler,
+        sigmas=sigmas,
+    )
     shown = time.monotonic()
 
     def on_step(step: Step) -> None:
@@ -121,4 +135,27 @@ def _sample(context: NodeContext, diffusion: DiffusionModel, task: SampleTask) -
         context.progress(step.number, step.steps, preview)
 
     sampled: Sampled = context.runtime.batcher.sample(task, on_step, context.check_interrupted)
-    return sampled.latent
+    return sampled
+
+
+def _check_words(diffusion: DiffusionModel, conditions: Sequence[Condition]) -> None:
+    for condition in conditions:
+        width = condition.embeddings.shape[-1]
+        if width != diffusion.context_width:
+            raise Mismatched(
+                f"The prompt was encoded for another model: it has {width} numbers a token, this one reads "
+                f"{diffusion.context_width}. Take MODEL and CLIP from the same checkpoint."
+            )
+
+
+def _with_channels(samples: Tensor, diffusion: DiffusionModel) -> Tensor:
+    """Give empty latents the channels that the network has; a picture's latents must have them."""
+    channels = diffusion.space.channels
+    if samples.shape[1] == channels:
+        return samples
+    if bool(samples.any()):
+        raise Mismatched(
+            f"The latents were encoded for another model: they have {samples.shape[1]} channels, this one reads "
+            f"{channels}. Take MODEL and VAE from the same checkpoint."
+        )
+    return samples.new_zeros(samples.shape[0], channels, *samples.shape[2:])

@@ -3,7 +3,8 @@
 Models are named, not held: a value says which file and what is done with it, and the runtime gives the networks when
 they are used. So a kept MODEL costs nothing, and a checkpoint can leave memory while workflows that name it live on.
 
-IMAGE is a tensor [batch, height, width, 3] in 0..1, MASK [batch, height, width] in 0..1; both float32 on the CPU.
+IMAGE is a tensor [batch, height, width, 3] in 0..1, MASK [batch, height, width] in 0..1, SIGMAS [steps + 1]; all are
+float32 on the CPU.
 `nbytes` is what the executor's cache counts.
 """
 
@@ -67,3 +68,33 @@ class Latent:
     def nbytes(self) -> int:
         """Bytes in memory."""
         return self.samples.nbytes + (0 if self.noise_mask is None else self.noise_mask.nbytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """SAMPLER: how steps are made, by ComfyUI's name."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """NOISE: what a run starts from; the seed also makes what stochastic samplers add."""
+
+    seed: int
+    none: bool = False  # nothing is added to the latents
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Guider:
+    """GUIDER: a network with the prompts that guide it; without a negative one, the positive is followed as it is."""
+
+    model: Model
+    positive: Conditioning
+    negative: Conditioning | None = None
+    cfg: float = 1.0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.positive.nbytes + (0 if self.negative is None else self.negative.nbytes)

@@ -102,6 +102,16 @@ def kl_optimal(kind: ModelKind, steps: int) -> Tensor:
     return _ended((shares * math.atan(kind.sigma_min) + (1 - shares) * math.atan(kind.sigma_max)).tan())
 
 
+def turbo(kind: ModelKind, steps: int, denoise: float) -> Tensor:
+    """Take some of the ten timesteps 999, 899, ... that SD Turbo was trained for, after a share of 1 - denoise, then 0.
+
+    Sauer et al. 2023, arXiv 2311.17042.
+    """
+    skipped = 10 - int(10 * denoise)
+    times = torch.arange(999, 0, -100)[skipped : skipped + steps]
+    return _ended(kind.sigma_at(times))
+
+
 SCHEDULERS: Mapping[str, Scheduler] = {
     "simple": simple,
     "sgm_uniform": sgm_uniform,

@@ -5,11 +5,20 @@ The tooltips are ours; names, types, ranges and orders are ComfyUI's, so that it
 
 from collections.abc import Mapping
 
-from engine.sampler.nodes.declarations import conditioning, image, latent, loaders, mask, sampling, vae
+from engine.sampler.nodes.declarations import (
+    conditioning,
+    custom_sampling,
+    image,
+    latent,
+    loaders,
+    mask,
+    sampling,
+    vae,
+)
 from engine.sampler.nodes.registry import NodeDeclaration
 
 
 def built_in() -> Mapping[str, NodeDeclaration]:
     """Give every node class by its name, in the order in which `/object_info` lists them."""
-    families = (sampling, loaders, conditioning, vae, latent, image, mask)
+    families = (sampling, loaders, conditioning, vae, latent, image, mask, custom_sampling)
     return {declaration.class_type: declaration for family in families for declaration in family.declarations()}

@@ -58,7 +58,7 @@ SCHEDULERS = (
     "kl_optimal",
 )
 _LARGEST_SEED = 2**64 - 1
-_MOST_STEPS = 10000
+MOST_STEPS = 10000
 
 
 def declarations() -> tuple[NodeDeclaration, ...]:
@@ -71,9 +71,9 @@ def _ksampler() -> NodeDeclaration:
         class_type="KSampler",
         inputs=(
             Input(name="model", type="MODEL", extra={"tooltip": "The model that takes the noise away."}),
-            _seed("seed", {"tooltip": "Where the noise comes from: the same seed gives the same noise."}),
-            _steps({"tooltip": "In how many steps the noise is taken away."}),
-            _cfg({"tooltip": "How closely the picture follows the prompt; too much looks burnt."}),
+            seed("seed", {"tooltip": "Where the noise comes from: the same seed gives the same noise."}),
+            steps({"tooltip": "In how many steps the noise is taken away."}),
+            cfg({"tooltip": "How closely the picture follows the prompt; too much looks burnt."}),
             Input(name="sampler_name", type="COMBO", choices=SAMPLERS, extra={"tooltip": "How a step is made."}),
             Input(
                 name="scheduler",
@@ -109,16 +109,16 @@ def _ksampler_advanced() -> NodeDeclaration:
         inputs=(
             Input(name="model", type="MODEL"),
             Input(name="add_noise", type="COMBO", choices=("enable", "disable")),
-            _seed("noise_seed", {}),
-            _steps({}),
-            _cfg({}),
+            seed("noise_seed", {}),
+            steps({}),
+            cfg({}),
             Input(name="sampler_name", type="COMBO", choices=SAMPLERS),
             Input(name="scheduler", type="COMBO", choices=SCHEDULERS),
             Input(name="positive", type="CONDITIONING"),
             Input(name="negative", type="CONDITIONING"),
             Input(name="latent_image", type="LATENT"),
-            Input(name="start_at_step", type="INT", default=0, min=0, max=_MOST_STEPS),
-            Input(name="end_at_step", type="INT", default=_MOST_STEPS, min=0, max=_MOST_STEPS),
+            Input(name="start_at_step", type="INT", default=0, min=0, max=MOST_STEPS),
+            Input(name="end_at_step", type="INT", default=MOST_STEPS, min=0, max=MOST_STEPS),
             Input(name="return_with_leftover_noise", type="COMBO", choices=("disable", "enable")),
         ),
         outputs=("LATENT",),
@@ -128,15 +128,18 @@ def _ksampler_advanced() -> NodeDeclaration:
     )
 
 
-def _seed(name: str, more: dict[str, object]) -> Input:
+def seed(name: str, more: dict[str, object]) -> Input:
+    """Give a seed's input."""
     extra = {"control_after_generate": True, **more}
     return Input(name=name, type="INT", default=0, min=0, max=_LARGEST_SEED, extra=extra)
 
 
-def _steps(extra: dict[str, object]) -> Input:
-    return Input(name="steps", type="INT", default=20, min=1, max=_MOST_STEPS, extra=extra)
+def steps(extra: dict[str, object]) -> Input:
+    """Give the input for a number of steps."""
+    return Input(name="steps", type="INT", default=20, min=1, max=MOST_STEPS, extra=extra)
 
 
-def _cfg(more: dict[str, object]) -> Input:
+def cfg(more: dict[str, object]) -> Input:
+    """Give the input for a guidance scale."""
     extra = {"round": 0.01, **more}
     return Input(name="cfg", type="FLOAT", default=8.0, min=0.0, max=100.0, step=0.1, extra=extra)
