@@ -4,18 +4,29 @@ Every field's docstring gives its meaning, unit and range; `config/atelier.toml`
 Only the compose files read the environment: they hand it to `load_settings`.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic import model_validator as check_together
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.forms import (
+    Directory,
+    Language,
+    OptionalDirectory,
+    PlatformId,
+    Section,
+    Slug,
+    Url,
+    as_endpoints_are_named,
+    database_url,
+    empty_is_none,
+)
 from config.keys import did_you_mean
 from config.problems import describe
+from config.safety_settings import SafetySettings
 from config.sources import (
     Document,
     SettingsError,
@@ -34,68 +45,10 @@ SAMPLER_KEY_VARIABLE = "ATELIER_SAMPLER_KEY"
 """The key that `atelier sampler` asks of its clients; no setting, because the sampler reads no settings file."""
 
 
-def _url(value: str) -> str:
-    """Accept an http or https address without user, query or fragment; give it without its last slash."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not match, a port that is none
-        usable = False
-    if not usable:
-        raise ValueError("it must be an address such as http://127.0.0.1:8188, with http or https")
-    if parts.username or parts.password:
-        raise ValueError("it must not carry a password; set the variable ATELIER_ENDPOINT_KEYS__NAME instead")
-    if parts.query or parts.fragment:
-        raise ValueError("it must be an address without ? and #")
-    return value.rstrip("/")
-
-
-def _database_url(value: str) -> str:
-    if value and not (value.startswith("sqlite:///") and value.removeprefix("sqlite:///").strip()):
-        raise ValueError("it must be empty or look like sqlite:///PATH")
-    return value
-
-
-def _form(pattern: str, words: str) -> AfterValidator:
-    """Make a validator of a text's form whose refusal says the form in words."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"it must be {words}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _empty_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-def _as_endpoints_are_named(value: object) -> object:
-    """Give the names dashes: a variable's name has none, an endpoint's no underscores."""
-    return (
-        {str(name).lower().replace("_", "-"): key for name, key in value.items()} if isinstance(value, dict) else value
-    )
-
-
-Url = Annotated[str, AfterValidator(_url)]
-Directory = Annotated[Path, AfterValidator(Path.expanduser)]
-OptionalDirectory = Annotated[Directory | None, BeforeValidator(_empty_is_none)]
-Slug = Annotated[str, _form(r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits and dashes, such as gpu-1")]
-PlatformId = Annotated[str, _form(r"(discord|telegram):-?[0-9]{1,20}", "discord:ID or telegram:ID, such as discord:42")]
-Language = Annotated[str, _form(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language tag, such as en or zh-CN")]
-
-
-class Section(BaseModel):
-    """A table of settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class DatabaseSettings(Section):
     """Where jobs, ledger and people are kept."""
 
-    url: Annotated[str, AfterValidator(_database_url)] = ""
+    url: Annotated[str, AfterValidator(database_url)] = ""
     """Empty: the SQLite file `atelier.db` in `data_dir`. Otherwise `sqlite:///PATH`."""
 
 
@@ -106,7 +59,7 @@ class EndpointSettings(Section):
     """Unique; lower-case letters, digits and dashes. Appears in results, logs and metrics."""
     kind: Literal["local", "comfyui", "webui"]
     """local: our own sampler as a child process. comfyui: a server with ComfyUI's API. webui: SD WebUI's API."""
-    url: Annotated[Url | None, BeforeValidator(_empty_is_none)] = None
+    url: Annotated[Url | None, BeforeValidator(empty_is_none)] = None
     """Its address, http or https. Required for comfyui and webui; a local one has none."""
     weight: float = Field(default=1.0, gt=0, le=1000)
     """Speed relative to the reference GPU: credits = measured seconds * weight. Above 0, at most 1000."""
@@ -291,7 +244,7 @@ class Settings(BaseSettings):
         default=(EndpointSettings(name="local", kind="local"),), min_length=1
     )
     """The servers that make pictures, at least one; at most one of kind local."""
-    endpoint_keys: Annotated[dict[Slug, SecretStr], BeforeValidator(_as_endpoints_are_named)] = Field(
+    endpoint_keys: Annotated[dict[Slug, SecretStr], BeforeValidator(as_endpoints_are_named)] = Field(
         default_factory=dict
     )
     """Keys by endpoint, sent as `Authorization: Bearer KEY`. Secret: only from ATELIER_ENDPOINT_KEYS__NAME."""
@@ -319,6 +272,8 @@ class Settings(BaseSettings):
     """How results reach people."""
     retention: RetentionSettings = RetentionSettings()
     """How long files are kept."""
+    safety: SafetySettings = SafetySettings()
+    """What may be asked for and shown."""
     log: LogSettings = LogSettings()
     """What the service writes to its standard error."""
 
