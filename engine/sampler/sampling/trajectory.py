@@ -76,7 +76,7 @@ class Trajectory:
         parts = make_parts(task.guider.prompts, task.model, scene) if self.steps else ()
         self._passes = _Passes([part for part in parts if part.role in evaluated], evaluated, task.model)
         self._unconditional = torch.zeros_like(latent)
-        self._denoised = latent
+        self._denoised = latent  # of the latest step
         self._sampling: Sampling | None = None
         self._pending: Evaluate | None = None
         self._seen: Tensor = latent  # the pending latent with the kept picture in it
@@ -118,8 +118,9 @@ class Trajectory:
         self._watch(guided)
         if self._inpainting is not None:
             guided = self._inpainting.after(guided)
-        self._denoised = guided
-        self.step = max(self.step, int((self._sigmas[:-1] >= pending.sigma).sum()))
+        if not pending.look:
+            self._denoised = guided
+            self.step = max(self.step, int((self._sigmas[:-1] >= pending.sigma).sum()))
         self._resume(lambda sampling: sampling.send(guided))
         return guided
 
@@ -131,9 +132,9 @@ class Trajectory:
         self._raise_unless_finite()
         space, last = self.task.model.space, self._sigmas[-1]
         latent = space.leave(self._kind.finish(self._x, last)).cpu()
-        if last == 0 or self.step == 0:
-            return Sampled(latent, latent)
-        return Sampled(latent, space.leave(self._denoised).cpu())
+        if not bool(latent.isfinite().all()):
+            raise SamplingFailed(_NOT_FINITE.format(step=self.steps, steps=self.steps))
+        return Sampled(latent, space.leave(self._denoised).cpu() if self.step else latent)
 
     def _resume(self, action: Callable[[Sampling], Evaluate]) -> None:
         assert self._sampling is not None  # noqa: S101 - start() made it

@@ -28,6 +28,7 @@ class Evaluate:
 
     x: Tensor
     sigma: Tensor
+    look: bool = False  # a look ahead in the middle of a step, not its beginning
 
 
 Sampling: TypeAlias = Generator[Evaluate, Tensor, Tensor]

@@ -34,7 +34,7 @@ def heun(x: Tensor, sigmas: Tensor, _: Surroundings) -> Sampling:
         d = slope(x, (yield Evaluate(x, sigma)), sigma)
         if sigma_next > 0:
             ahead = x + d * (sigma_next - sigma)
-            d = (d + slope(ahead, (yield Evaluate(ahead, sigma_next)), sigma_next)) / 2
+            d = (d + slope(ahead, (yield Evaluate(ahead, sigma_next, look=True)), sigma_next)) / 2
         x = x + d * (sigma_next - sigma)
     return x
 
@@ -46,14 +46,14 @@ def heunpp2(x: Tensor, sigmas: Tensor, _: Surroundings) -> Sampling:
         d = slope(x, (yield Evaluate(x, sigma)), sigma)
         if sigma_next != end:
             ahead = x + d * (sigma_next - sigma)
-            second = slope(ahead, (yield Evaluate(ahead, sigma_next)), sigma_next)
+            second = slope(ahead, (yield Evaluate(ahead, sigma_next, look=True)), sigma_next)
             beyond = sigmas[place + 2]
             if beyond == end:
                 share = sigma_next / (2 * first)
                 d = (1 - share) * d + share * second
             else:
                 further = ahead + second * (beyond - sigma_next)
-                third = slope(further, (yield Evaluate(further, beyond)), beyond)
+                third = slope(further, (yield Evaluate(further, beyond, look=True)), beyond)
                 near, far = sigma_next / (3 * first), beyond / (3 * first)
                 d = (1 - near - far) * d + near * second + far * third
         x = x + d * (sigma_next - sigma)
@@ -67,7 +67,7 @@ def dpm_2(x: Tensor, sigmas: Tensor, _: Surroundings) -> Sampling:
         if sigma_next > 0:
             between = middle(sigma, sigma_next)
             halfway = x + d * (between - sigma)
-            d = slope(halfway, (yield Evaluate(halfway, between)), between)
+            d = slope(halfway, (yield Evaluate(halfway, between, look=True)), between)
         x = x + d * (sigma_next - sigma)
     return x
 
@@ -84,7 +84,7 @@ def dpm_2_ancestral(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sa
         down, up = (flow_down(sigma, sigma_next), sigma_next) if flow else ancestral_split(sigma, sigma_next)
         between = middle(sigma, down)
         halfway = x + d * (between - sigma)
-        x = x + slope(halfway, (yield Evaluate(halfway, between)), between) * (down - sigma)
+        x = x + slope(halfway, (yield Evaluate(halfway, between, look=True)), between) * (down - sigma)
         x = renoise_flow(x, down, sigma_next, noise) if flow else x + noise() * up
     return x
 

@@ -70,7 +70,7 @@ def _second_order(x: Tensor, e: Tensor, time: Tensor, step: Tensor, share: float
     """Step with one look ahead at `share` of it; also gives the noise found there."""
     between, ahead = time + share * step, time + step
     looked = x - _sigma(between) * torch.expm1(share * step) * e
-    e1 = slope(looked, (yield Evaluate(looked, _sigma(between))), _sigma(between))
+    e1 = slope(looked, (yield Evaluate(looked, _sigma(between), look=True)), _sigma(between))
     grown = torch.expm1(step)
     return x - _sigma(ahead) * grown * e - _sigma(ahead) * grown * (e1 - e) / (2 * share), e1
 
@@ -81,11 +81,11 @@ def _third_order(x: Tensor, e: Tensor, time: Tensor, step: Tensor, e1: Tensor | 
     if e1 is None:
         between = time + near * step
         looked = x - _sigma(between) * torch.expm1(near * step) * e
-        e1 = slope(looked, (yield Evaluate(looked, _sigma(between))), _sigma(between))
+        e1 = slope(looked, (yield Evaluate(looked, _sigma(between), look=True)), _sigma(between))
     between, ahead = time + far * step, time + step
     grown = torch.expm1(far * step)
     looked = x - _sigma(between) * (grown * e + (far / near) * (grown / (far * step) - 1) * (e1 - e))
-    e2 = slope(looked, (yield Evaluate(looked, _sigma(between))), _sigma(between))
+    e2 = slope(looked, (yield Evaluate(looked, _sigma(between), look=True)), _sigma(between))
     grown = torch.expm1(step)
     return x - _sigma(ahead) * (grown * e + (grown / step - 1) / far * (e2 - e))
 

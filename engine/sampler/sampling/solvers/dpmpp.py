@@ -41,7 +41,7 @@ def dpmpp_2s_ancestral(x: Tensor, sigmas: Tensor, surroundings: Surroundings) ->
             down, up = ancestral_split(sigma, sigma_next)
             between = middle(sigma, down)
         looked = lerp(x, denoised, between / sigma)
-        x = lerp(x, (yield Evaluate(looked, between)), down / sigma)
+        x = lerp(x, (yield Evaluate(looked, between, look=True)), down / sigma)
         x = renoise_flow(x, down, sigma_next, noise) if kind.flow else x + noise() * up
     return x
 
@@ -60,7 +60,7 @@ def dpmpp_2s_ancestral_cfg_pp(x: Tensor, sigmas: Tensor, surroundings: Surroundi
         down, up = ancestral_split(sigma, sigma_next)
         between = middle(sigma, down)
         looked = lerp(x + denoised - surroundings.unconditional(), denoised, between / sigma)
-        second = yield Evaluate(looked, between)
+        second = yield Evaluate(looked, between, look=True)
         x = lerp(x + denoised - surroundings.unconditional(), second, down / sigma) + noise() * up
     return x
 
@@ -110,7 +110,7 @@ def dpmpp_sde(*, on_device: bool) -> Solver:
             first, last = kind.half_log_snr(sigma), kind.half_log_snr(sigma_next)
             between = kind.sigma_of_half_log_snr(first + 0.5 * (last - first))
             looked = _sde_stage(x, denoised, sigma, between, kind, noise)
-            second = yield Evaluate(looked, between)
+            second = yield Evaluate(looked, between, look=True)
             x = _sde_stage(x, second, sigma, sigma_next, kind, noise)
         return x
 

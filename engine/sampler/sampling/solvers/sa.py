@@ -49,7 +49,7 @@ def sa_solver(*, evaluate_again: bool) -> Solver:
             else:
                 x = _moved(x, move, history[-corrector:], kind)
                 if evaluate_again:
-                    denoised = yield Evaluate(x, sigma)
+                    denoised = yield Evaluate(x, sigma, look=True)
                     history[-1] = here, denoised
             if sigma_next == 0:
                 return denoised

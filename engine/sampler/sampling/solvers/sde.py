@@ -61,7 +61,7 @@ def seeds_2(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
             - kind.signal(between) * torch.expm1(-2 * share * step) * denoised
             + between * noise
         )
-        second = yield Evaluate(looked, between)
+        second = yield Evaluate(looked, between, look=True)
         noise = _continued(noise, (1 - share) * step, draw())
         mixed = denoised + (second - denoised) / (2 * share)
         x = (
@@ -92,12 +92,12 @@ def seeds_3(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
             - kind.signal(sigma_1) * torch.expm1(-2 * near * step) * denoised
             + sigma_1 * noise
         )
-        second = yield Evaluate(looked, sigma_1)
+        second = yield Evaluate(looked, sigma_1, look=True)
         noise = _continued(noise, (far - near) * step, draw())
         weight = far / near * _remainder(-2 * far * step)
         mixed = (torch.expm1(-2 * far * step) - weight) * denoised + weight * second
         looked = sigma_2 / sigma * (-far * step).exp() * x - kind.signal(sigma_2) * mixed + sigma_2 * noise
-        third = yield Evaluate(looked, sigma_2)
+        third = yield Evaluate(looked, sigma_2, look=True)
         noise = _continued(noise, (1 - far) * step, draw())
         weight = _remainder(-2 * step) / far
         mixed = (torch.expm1(-2 * step) - weight) * denoised + weight * third
