@@ -61,7 +61,8 @@ class Books(Protocol):
     async def accept(self, new: NewJob) -> Job:
         """Hold the quote and insert job, tasks (tagged for the fair queue) and delivery.
 
-        The same `request_key` again gives the job that exists. Raises InsufficientCredits, QueueFull.
+        The same `request_key` again gives the job that exists. Raises InsufficientCredits, QueueFull, and Forbidden
+        where the job of that key is somebody else's.
         """
 
     async def claim(

@@ -14,6 +14,7 @@ from storage import audit, bans, forgetting, ledger, people, proof, records, sta
 from storage.database import Database
 from storage.policy import Policy, policy_from
 from storage.tables import CommunityRow, PersonRow
+from storage.transaction import Transaction
 from storage.views import community_of, person_of
 
 T = TypeVar("T")
@@ -94,10 +95,10 @@ class SqlAccounts:
     async def refund(self, job_id: str, line: AuditLine, *, source: str | None = None) -> int:
         """See `Accounts.refund`."""
 
-        def refund(session: Session, now: float) -> int:
+        def refund(tx: Transaction, now: float) -> int:
             if source is None:
-                return ledger.refund_job(session, job_id, line.action, now)
-            return ledger.refund_from(session, job_id, source, line.action, self._policy, now)
+                return ledger.refund_job(tx, job_id, line.action, now)
+            return ledger.refund_from(tx, job_id, source, line.action, self._policy, now)
 
         return await self._act(line, refund)
 
@@ -151,14 +152,14 @@ class SqlAccounts:
         """See `Accounts.prove`."""
         return tuple(await self._database.read(proof.prove))
 
-    async def _act(self, line: AuditLine, verb: Callable[[Session, float], T]) -> T:
+    async def _act(self, line: AuditLine, verb: Callable[[Transaction, float], T]) -> T:
         """Run a verb, and write what was done beside it if it did something."""
 
-        def work(session: Session) -> T:
+        def work(tx: Transaction) -> T:
             now = self._clock.now()
-            done = verb(session, now)
+            done = verb(tx, now)
             if done is None or done:
-                audit.add(session, line, now)
+                audit.add(tx, line, now)
             return done
 
         return await self._database.write(work)

@@ -1,31 +1,35 @@
 """Bans: who may not ask for work, in a community or anywhere."""
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
 from sqlmodel import Session, col
 
 from engine.accounts import Ban
 from engine.errors import Banned, UnknownPerson
+from storage.prepared import Prepared
 from storage.tables import BanRow, PersonRow, table_of
+from storage.transaction import Transaction
 
 EVERYWHERE = ""
 _PERSON, _BAN = table_of(PersonRow), table_of(BanRow)
-_STANDING = (
+_HERE = (_BAN.c.person_id == _PERSON.c.id, _BAN.c.community_id.in_([EVERYWHERE, bindparam("community_id")]))
+_STANDING = Prepared(
     select(_PERSON.c.forgotten_at, _BAN.c.community_id, _BAN.c.reason, _BAN.c.until, _BAN.c.by)
     .select_from(_PERSON)
-    .outerjoin(
-        _BAN,
-        and_(_BAN.c.person_id == _PERSON.c.id, _BAN.c.community_id.in_([EVERYWHERE, bindparam("community_id")])),
-    )
+    .outerjoin(_BAN, and_(*_HERE))
     .where(_PERSON.c.id == bindparam("person_id"))
     .order_by(_BAN.c.community_id)
 )
 """A person with the bans that concern a place, the one that holds everywhere first."""
 
 
-def check(session: Session, person_id: str, community_id: str | None, now: float) -> None:
+def concerned() -> ColumnElement[bool]:
+    """Say of a row of `person` whether `check` has anything to look at; `community_id` is bound to the place, or ''."""
+    return or_(_PERSON.c.forgotten_at.is_not(None), exists().where(*_HERE))
+
+
+def check(tx: Transaction, person_id: str, community_id: str | None, now: float) -> None:
     """Let pass whoever may ask for work here. Raises Banned, and UnknownPerson for somebody who was just forgotten."""
-    asked = {"person_id": person_id, "community_id": community_id or EVERYWHERE}
-    for row in session.connection().execute(_STANDING, asked):
+    for row in tx.rows(_STANDING, person_id=person_id, community_id=community_id or EVERYWHERE):
         if row.forgotten_at is not None:
             raise UnknownPerson("this person was forgotten a moment ago", value="")
         if row.by is None or (row.until is not None and row.until <= now):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 
 from sqlalchemy import and_, bindparam, or_, select
 from sqlmodel import Session, col
@@ -12,59 +13,56 @@ from engine.ports import Clock, Deliveries
 from storage import ledger
 from storage.database import Database
 from storage.lives import AT_ONCE, Steps, transition
+from storage.prepared import Prepared, listed, size_of, spread
 from storage.tables import DeliveryRow, JobRow, TallyRow, TaskRow, table_of
-from storage.views import delivery_of
+from storage.transaction import Transaction
+from storage.views import delivery_from
 
 CLOCK_WENT_BACK = 900.0  # seconds ahead that nothing is ever put off by: whatever says so was due already
 
 _DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
-_LOCK = (
+_TASK = table_of(TaskRow)
+_TO_SEND = Prepared(
     select(_DELIVERY.c.id, _DELIVERY.c.job_id, _DELIVERY.c.status, _DELIVERY.c.owner, _DELIVERY.c.tries)
-    .where(_DELIVERY.c.id == bindparam("b_delivery"))
+    .where(_DELIVERY.c.id == bindparam("delivery_id"))
     .with_for_update()
 )
-_LOCK_JOB = (
-    select(_JOB.c.id, _JOB.c.status, _JOB.c.ending, _JOB.c.reason)
-    .where(_JOB.c.id == bindparam("b_job"))
+_SENT = Prepared(
+    select(
+        _DELIVERY.c.job_id,
+        _DELIVERY.c.status,
+        _JOB.c.status.label("job_status"),
+        _JOB.c.ending,
+        _JOB.c.reason,
+    )
+    .join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
+    .where(_DELIVERY.c.id == bindparam("delivery_id"))
     .with_for_update()
 )
+_WITH_PLACE = select(_DELIVERY, _JOB.c.place.label("job_place")).join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
+_OF_JOB = Prepared(_WITH_PLACE.where(_DELIVERY.c.job_id == bindparam("job_id")))
 
 
-def due(session: Session, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
+def due(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
     """Give deliveries that are due, oldest first, those included that another (ended) process was sending.
 
     `owner` is this process's token: what it is sending itself is not due.
     """
-    chosen = (
-        select(DeliveryRow, JobRow)
-        .join(JobRow, col(JobRow.id) == col(DeliveryRow.job_id))
-        .where(
-            col(DeliveryRow.platform).in_(platforms),
-            or_(
-                and_(
-                    col(DeliveryRow.status) == DeliveryStatus.DUE,
-                    or_(col(DeliveryRow.due_at) <= now, col(DeliveryRow.due_at) > now + CLOCK_WENT_BACK),
-                ),
-                and_(col(DeliveryRow.status) == DeliveryStatus.SENDING, col(DeliveryRow.owner) != owner),
-            ),
-        )
-        .order_by(col(DeliveryRow.due_at), col(JobRow.sequence))
-        .limit(limit)
-    )
-    return tuple(delivery_of(row, job) for row, job in session.execute(chosen))
+    asked = {"owner": owner, "now": now, "far": now + CLOCK_WENT_BACK, "limit": limit}
+    rows = tx.rows(_due_on(size_of(platforms)), **asked, **spread("platform", platforms))
+    return tuple(delivery_from(row) for row in rows)
 
 
-def of_job(session: Session, job_id: str) -> Delivery | None:
+def of_job(tx: Transaction, job_id: str) -> Delivery | None:
     """Give the delivery of a job."""
-    chosen = select(DeliveryRow, JobRow).join(JobRow).where(col(JobRow.id) == job_id)
-    found = session.execute(chosen).first()
-    return None if found is None else delivery_of(found[0], found[1])
+    row = tx.first(_OF_JOB, job_id=job_id)
+    return None if row is None else delivery_from(row)
 
 
-def of_jobs(session: Session, job_ids: Collection[str]) -> tuple[Delivery, ...]:
+def of_jobs(tx: Transaction, job_ids: Collection[str]) -> tuple[Delivery, ...]:
     """Give the deliveries of several jobs."""
-    chosen = select(DeliveryRow, JobRow).join(JobRow).where(col(JobRow.id).in_(job_ids))
-    return tuple(delivery_of(row, job) for row, job in session.execute(chosen))
+    rows = tx.rows(_of_jobs(size_of(job_ids)), **spread("job", job_ids))
+    return tuple(delivery_from(row) for row in rows)
 
 
 def positions(session: Session) -> dict[str, int]:
@@ -124,14 +122,14 @@ def moved(session: Session, delivery_id: str, place: Place, reason: str) -> None
         tally(session, "moved")
 
 
-def again(session: Session, job_id: str, place: Place, now: float) -> bool:
+def again(tx: Transaction, job_id: str, place: Place, now: float) -> bool:
     """Make an ended delivery due again; see `Deliveries.again`."""
     chosen = select(DeliveryRow).where(col(DeliveryRow.job_id) == job_id).with_for_update()
-    row = session.scalars(chosen).first()
+    row = tx.scalars(chosen).first()
     if row is None:
         return False
     undeliverable = row.status == DeliveryStatus.UNDELIVERABLE
-    if not transition(session, row, DeliveryStatus.DUE, "asked for again", at=now, owner="", due_at=AT_ONCE, tries=0):
+    if not transition(tx, row, DeliveryStatus.DUE, "asked for again", at=now, owner="", due_at=AT_ONCE, tries=0):
         return False
     row.repairs += 1
     if undeliverable:
@@ -139,7 +137,7 @@ def again(session: Session, job_id: str, place: Place, now: float) -> bool:
         row.platform, row.place, row.fallback, row.detour = place.platform, asdict(place), None, None
     else:
         row.fallback = asdict(place)
-    tally(session, "repaired")
+    tally(tx, "repaired")
     return True
 
 
@@ -163,49 +161,65 @@ def tallies(session: Session) -> dict[str, int]:
     return {str(name): int(count) for name, count in found}
 
 
-def take(session: Session, delivery_id: str, owner: str, now: float) -> bool:
+def take(tx: Transaction, delivery_id: str, owner: str, now: float) -> bool:
     """Take a due delivery for sending; False if this process is sending it, or it ended, or nothing is due."""
-    connection = session.connection()
-    row = connection.execute(_LOCK, {"b_delivery": delivery_id}).first()
+    row = tx.first(_TO_SEND, delivery_id=delivery_id)
     if row is None or (row.status == DeliveryStatus.SENDING and row.owner == owner):
         return False
-    steps, sending = Steps(connection, at=now), {"owner": owner, "tries": row.tries + 1}
+    steps, sending = Steps(tx, at=now), {"owner": owner, "tries": row.tries + 1}
     taken = steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending)
     steps.write()
     return taken
 
 
-def done(session: Session, delivery_id: str, now: float) -> None:
+def done(tx: Transaction, delivery_id: str, now: float) -> None:
     """The result is in the chat: the job ends."""
-    connection = session.connection()
-    row = connection.execute(_LOCK, {"b_delivery": delivery_id}).first()
-    steps = Steps(connection, at=now)
+    row = tx.first(_SENT, delivery_id=delivery_id)
+    steps = Steps(tx, at=now)
     if row is None or not steps.move(
-        DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.DELIVERED, "", owner=""
+        DeliveryRow, delivery_id, row.job_id, row.status, DeliveryStatus.DELIVERED, "", owner=""
     ):
         return
-    job = connection.execute(_LOCK_JOB, {"b_job": row.job_id}).one()
-    if job.status == JobStatus.DELIVERING:
-        steps.move(JobRow, job.id, job.id, job.status, JobStatus(job.ending), job.reason)
+    if row.job_status == JobStatus.DELIVERING:
+        steps.move(JobRow, row.job_id, row.job_id, row.job_status, JobStatus(row.ending), row.reason)
     steps.write()
 
 
-def failed(session: Session, delivery_id: str, error: AtelierError, retry_at: float | None, now: float) -> None:
+def failed(tx: Transaction, delivery_id: str, error: AtelierError, retry_at: float | None, now: float) -> None:
     """The platform did not take it: due again at `retry_at`, or never; then the job ends and is refunded.
 
     A job that had ended before, and was only to be shown again, keeps its end and its charge.
     """
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    row = tx.get(DeliveryRow, delivery_id, with_for_update=True)
     if row is None:
         return
     if retry_at is not None:
-        transition(session, row, DeliveryStatus.DUE, error.code, at=now, owner="", due_at=retry_at)
-    elif transition(session, row, DeliveryStatus.UNDELIVERABLE, error.code, at=now, owner=""):
-        tally(session, "undeliverable")
-        job = _job(session, row)
+        transition(tx, row, DeliveryStatus.DUE, error.code, at=now, owner="", due_at=retry_at)
+    elif transition(tx, row, DeliveryStatus.UNDELIVERABLE, error.code, at=now, owner=""):
+        tally(tx, "undeliverable")
+        job = _job(tx, row)
         if job.status == JobStatus.DELIVERING:
-            ledger.refund(session, job, error.code, now)
-            transition(session, job, JobStatus(job.ending), error.code, at=now, charged=0)
+            ledger.refund(tx, job, error.code, now)
+            transition(tx, job, JobStatus(job.ending), error.code, at=now, charged=0)
+
+
+@lru_cache(maxsize=16)
+def _due_on(platforms: int) -> Prepared:
+    due_now = or_(_DELIVERY.c.due_at <= bindparam("now"), _DELIVERY.c.due_at > bindparam("far"))
+    left_over = and_(_DELIVERY.c.status == DeliveryStatus.SENDING, _DELIVERY.c.owner != bindparam("owner"))
+    return Prepared(
+        _WITH_PLACE.where(
+            _DELIVERY.c.platform.in_(listed("platform", platforms)),
+            or_(and_(_DELIVERY.c.status == DeliveryStatus.DUE, due_now), left_over),
+        )
+        .order_by(_DELIVERY.c.due_at, _JOB.c.sequence)
+        .limit(bindparam("limit"))
+    )
+
+
+@lru_cache(maxsize=16)
+def _of_jobs(count: int) -> Prepared:
+    return Prepared(_WITH_PLACE.where(_DELIVERY.c.job_id.in_(listed("job", count))))
 
 
 def _forget_message(row: DeliveryRow) -> None:

@@ -32,6 +32,7 @@ from storage.tables import (
     ReviewRow,
     TaskRow,
 )
+from storage.transaction import Transaction
 
 _OPEN_DELIVERY = (DeliveryStatus.HELD, DeliveryStatus.DUE, DeliveryStatus.SENDING)
 _AT_ONCE = 500  # names in one statement
@@ -39,7 +40,7 @@ _PROMPTS = ("prompt", "negative")
 _SHORTEST_WORDS = 4  # characters; what is shorter names nobody, and is in every file
 
 
-def forget(session: Session, person_id: str, policy: Policy, now: float) -> Forgotten:
+def forget(session: Transaction, person_id: str, policy: Policy, now: float) -> Forgotten:
     """Take a person out of the database; see `Accounts.forget`."""
     person = session.get_one(PersonRow, person_id, with_for_update=True)
     attempts = _stop(session, person_id, now)
@@ -53,7 +54,7 @@ def forget(session: Session, person_id: str, policy: Policy, now: float) -> Forg
     return Forgotten(jobs=count, attempts=attempts, blobs=unreferenced(session, blobs), copies=blobs, words=words)
 
 
-def _stop(session: Session, person_id: str, now: float) -> tuple[Attempt, ...]:
+def _stop(session: Transaction, person_id: str, now: float) -> tuple[Attempt, ...]:
     """Cancel what is on its way, and end deliveries: there is nobody to tell any more."""
     attempts: list[Attempt] = []
     of_person = col(JobRow.person_id) == person_id

@@ -17,6 +17,7 @@ from storage.tables import (
     PictureRow,
     TaskRow,
 )
+from storage.transaction import Transaction
 from storage.views import job_of, views_of
 
 
@@ -90,7 +91,7 @@ def planned(session: Session, job_id: str) -> tuple[BoundTask, ...]:
     )
 
 
-def remove(session: Session, job_id: str, reason: str, now: float) -> frozenset[str]:
+def remove(session: Transaction, job_id: str, reason: str, now: float) -> frozenset[str]:
     """Remove a job's pictures, and have its message say so; see `Gallery.delete`."""
     job = session.scalars(select(JobRow).where(col(JobRow.id) == job_id).with_for_update()).first()
     if job is None or job.reason.startswith(DELETED) or not JobStatus(job.status).ended:
@@ -101,7 +102,7 @@ def remove(session: Session, job_id: str, reason: str, now: float) -> frozenset[
     session.execute(delete(PictureRow).where(col(PictureRow.task_id).in_(tasks)))
     session.execute(delete(JobInputRow).where(col(JobInputRow.job_id) == job_id))
     session.execute(delete(FavouriteRow).where(col(FavouriteRow.job_id) == job_id))
-    steps = Steps(session.connection(), at=now)
+    steps = Steps(session, at=now)
     steps.record(JobRow, job_id, job_id, job.status, job.status, reason)
     steps.write()
     job.reason = reason
@@ -110,7 +111,7 @@ def remove(session: Session, job_id: str, reason: str, now: float) -> frozenset[
     return forgetting.unreferenced(session, {*made, *sent})
 
 
-def _show_again(session: Session, job_id: str, reason: str, now: float) -> None:
+def _show_again(session: Transaction, job_id: str, reason: str, now: float) -> None:
     """Have the job's message edited, where it has one; nothing of it is posted anew."""
     row = session.scalars(select(DeliveryRow).where(col(DeliveryRow.job_id) == job_id).with_for_update()).first()
     if row is None or row.status != DeliveryStatus.DELIVERED or not row.message_id:

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
-from sqlmodel import Session, col
+from sqlalchemy import and_, bindparam, exists, func, select, update
 
-from engine.errors import QueueFull
+from engine.errors import Forbidden, QueueFull
 from engine.fairness import tags
 from engine.ids import new_id
 from engine.model import BoundTask, DeliveryStatus, Job, JobStatus, Lane, NewJob, TaskStatus
 from engine.policies import CommunityPolicy, Payer
 from storage import bans, ledger
 from storage.policy import Policy, policy_from
+from storage.prepared import Prepared, Record, among
 from storage.tables import (
     CommunityRow,
     DeliveryRow,
@@ -26,16 +26,22 @@ from storage.tables import (
     TaskRow,
     table_of,
 )
-from storage.views import job_of
+from storage.transaction import Transaction
+from storage.views import job_from
 
 _JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
 _PERSON, _COMMUNITY = table_of(PersonRow), table_of(CommunityRow)
 
-_LOCK_PERSON = select(_PERSON.c.wallet_id).where(_PERSON.c.id == bindparam("person_id")).with_for_update()
-_ACTIVE = select(func.count()).where(_JOB.c.person_id == bindparam("person_id"), _JOB.c.status.in_(ledger.OPEN_HOLD))
-_STANDING = (
+_LOCK_PERSON = Prepared(select(_PERSON.c.id).where(_PERSON.c.id == bindparam("person_id")).with_for_update())
+_KNOWN = Prepared(select(_JOB).where(_JOB.c.request_key == bindparam("key")))
+_ACTIVE = select(func.count()).where(
+    _JOB.c.person_id == bindparam("person_id"), _JOB.c.status.in_(among(ledger.OPEN_HOLD))
+)
+_STANDING = Prepared(
     select(
-        select(_JOB.c.id).where(_JOB.c.request_key == bindparam("key")).scalar_subquery().label("known"),
+        exists().where(_JOB.c.request_key == bindparam("key")).label("known"),
+        bans.concerned().label("concerned"),
+        _PERSON.c.wallet_id.label("own_wallet"),
         _COMMUNITY.c.policy,
         _COMMUNITY.c.wallet_id,
         _FLOW.c.last_finish,
@@ -48,15 +54,17 @@ _STANDING = (
     .outerjoin(_LANE, _LANE.c.lane == bindparam("lane"))
     .where(_PERSON.c.id == bindparam("person_id"))
 )
-_ACTIVE_HERE = select(
-    func.count().filter(_JOB.c.person_id == bindparam("person_id")).label("own"), func.count().label("together")
-).where(_JOB.c.community_id == bindparam("community_id"), _JOB.c.status.in_(ledger.OPEN_HOLD))
-_ADD_JOB = insert(_JOB).inline()
-_ADD_TASK = insert(_TASK).inline()
-_ADD_INPUT = insert(table_of(JobInputRow)).inline()
-_ADD_DELIVERY = insert(table_of(DeliveryRow)).inline()
-_ADD_FLOW = insert(_FLOW).inline()
-_MOVE_FLOW = (
+_ACTIVE_HERE = Prepared(
+    select(
+        func.count().filter(_JOB.c.person_id == bindparam("person_id")).label("own"), func.count().label("together")
+    ).where(_JOB.c.community_id == bindparam("community_id"), _JOB.c.status.in_(among(ledger.OPEN_HOLD)))
+)
+_ADD_JOB = Prepared.adding(_JOB)
+_ADD_TASK = Prepared.adding(_TASK)
+_ADD_INPUT = Prepared.adding(table_of(JobInputRow))
+_ADD_DELIVERY = Prepared.adding(table_of(DeliveryRow))
+_ADD_FLOW = Prepared.adding(_FLOW)
+_MOVE_FLOW = Prepared(
     update(_FLOW)
     .where(_FLOW.c.person_id == bindparam("b_person_id"), _FLOW.c.lane == bindparam("b_lane"))
     .values(last_finish=bindparam("v_last_finish"))
@@ -72,32 +80,37 @@ class Bill:
     quote: int
 
 
-def accept(session: Session, new: NewJob, policy: Policy, now: float) -> Job:
+def accept(tx: Transaction, new: NewJob, policy: Policy, now: float) -> Job:
     """Hold the quote and insert job, tasks and delivery; see `Books.accept`."""
     if not new.tasks:
         raise ValueError("a job without tasks would never end")
-    connection = session.connection()
-    who = {"person_id": new.person_id}
-    own_wallet = connection.execute(_LOCK_PERSON, who).scalar_one()
-    asked = {**who, "key": new.request.request_key, "community_id": new.community_id, "lane": new.request.lane.value}
-    standing = connection.execute(_STANDING, asked).one()
-    if standing.known is not None:
-        return job_of(session.scalars(select(JobRow).where(col(JobRow.id) == standing.known)).one())
-    bans.check(session, new.person_id, new.community_id, now)
+    request = new.request
+    tx.lock(_LOCK_PERSON, person_id=new.person_id)
+    standing = tx.one(
+        _STANDING,
+        person_id=new.person_id,
+        key=request.request_key,
+        community_id=new.community_id or "",
+        lane=request.lane,
+    )
+    if standing.known:
+        return _known(tx, new)
+    if standing.concerned:
+        bans.check(tx, new.person_id, new.community_id, now)
     rules = policy_from(standing.policy or {})
-    _check_room(connection, new, standing.active, rules, policy)
-    wallet_id = own_wallet
+    _check_room(tx, new, standing.active, rules, policy)
+    wallet_id = standing.own_wallet
     if rules.payer is Payer.COMMUNITY and new.community_id is not None:
         wallet_id = standing.wallet_id
-        ledger.check_allowance(session, new.community_id, new.person_id, new.quote, policy, now)
+        ledger.check_allowance(tx, new.community_id, new.person_id, new.quote, policy, now)
     row = _job_columns(new, wallet_id, now)
-    connection.execute(_ADD_JOB, row)
-    ledger.hold(session, Bill(id=row["id"], wallet_id=wallet_id, quote=new.quote), policy, now)
-    _add_tasks(connection, row["id"], new, rules, standing)
+    tx.run(_ADD_JOB, **row)
+    ledger.hold(tx, Bill(id=row["id"], wallet_id=wallet_id, quote=new.quote), policy, now)
+    _add_tasks(tx, row["id"], new, rules, standing)
     inputs = sorted({given.blob for task in new.tasks for given in task.inputs})
     if inputs:
-        connection.execute(_ADD_INPUT, [{"job_id": row["id"], "blob": blob} for blob in inputs])
-    connection.execute(_ADD_DELIVERY, _delivery_columns(row["id"], new, now))
+        tx.run_each(_ADD_INPUT, [{"job_id": row["id"], "blob": blob} for blob in inputs])
+    tx.run(_ADD_DELIVERY, **_delivery_columns(row["id"], new, now))
     return _accepted(new, row)
 
 
@@ -128,43 +141,45 @@ def task_columns(task: BoundTask, new: NewJob, start: int, finish: int) -> dict[
     }
 
 
-def add_tasks(connection: Connection, job_id: str, new: NewJob, tagged: Sequence[tuple[int, int]]) -> None:
+def add_tasks(tx: Transaction, job_id: str, new: NewJob, tagged: Sequence[tuple[int, int]]) -> None:
     """Insert a job's tasks with their (start, finish) tags."""
-    fresh = {"job_id": job_id, "measured": 0, "tries": 0, "endpoint": "", "error": "", "avoid": ""}
     rows = [
-        {"id": new_id(), **fresh, **task_columns(task, new, start, finish)}
+        {"id": new_id(), "job_id": job_id, **task_columns(task, new, start, finish)}
         for task, (start, finish) in zip(new.tasks, tagged, strict=True)
     ]
-    connection.execute(_ADD_TASK, rows)
+    tx.run_each(_ADD_TASK, rows)
 
 
-def _add_tasks(
-    connection: Connection, job_id: str, new: NewJob, rules: CommunityPolicy, standing: Row[*tuple[Any, ...]]
-) -> None:
+def _known(tx: Transaction, new: NewJob) -> Job:
+    """Give the job that was accepted under this key before. Raises Forbidden where it is somebody else's."""
+    job = tx.one(_KNOWN, key=new.request.request_key)
+    if job.person_id != new.person_id:
+        raise Forbidden("the job of this request key is somebody else's", action="own")
+    return job_from(job._asdict())
+
+
+def _add_tasks(tx: Transaction, job_id: str, new: NewJob, rules: CommunityPolicy, standing: Record) -> None:
     tagged = tags(
         virtual_time=standing.virtual_time or 0,
         last_finish=standing.last_finish or 0,
         costs=[task.cost for task in new.tasks],
         weight=rules.weight,
     )
-    add_tasks(connection, job_id, new, [(tag.start, tag.finish) for tag in tagged])
+    add_tasks(tx, job_id, new, [(tag.start, tag.finish) for tag in tagged])
     lane, finish = new.request.lane.value, tagged[-1].finish
     if standing.last_finish is None:
-        first = {"person_id": new.person_id, "lane": lane, "last_finish": finish, "served_finish": 0}
-        connection.execute(_ADD_FLOW, first)
+        tx.run(_ADD_FLOW, person_id=new.person_id, lane=lane, last_finish=finish, served_finish=0)
     else:
-        moved = {"b_person_id": new.person_id, "b_lane": lane, "v_last_finish": finish}
-        connection.execute(_MOVE_FLOW, moved)
+        tx.run(_MOVE_FLOW, b_person_id=new.person_id, b_lane=lane, v_last_finish=finish)
 
 
-def _check_room(connection: Connection, new: NewJob, active: int, rules: CommunityPolicy, policy: Policy) -> None:
+def _check_room(tx: Transaction, new: NewJob, active: int, rules: CommunityPolicy, policy: Policy) -> None:
     """Raise QueueFull where a cap on queued jobs is reached; `scope` says whose: yours, yours here, all's here."""
     _check_cap(active, policy.max_queued_jobs)
     together_cap = rules.max_queued_together or policy.max_community_jobs
     if new.community_id is None or (rules.max_queued is None and together_cap is None):
         return
-    asked = {"person_id": new.person_id, "community_id": new.community_id}
-    here = connection.execute(_ACTIVE_HERE, asked).one()
+    here = tx.one(_ACTIVE_HERE, person_id=new.person_id, community_id=new.community_id)
     _check_cap(here.own, rules.max_queued, "here")
     _check_cap(here.together, together_cap, "together")
 
@@ -184,8 +199,6 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "community_id": new.community_id,
         "wallet_id": wallet_id,
         "status": JobStatus.QUEUED,
-        "ending": "",
-        "reason": "",
         "lane": request.lane,
         "place": asdict(request.place),
         "template": request.template,
@@ -200,7 +213,6 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "screening": new.screening,
         "flagged": new.flagged,
         "quote": new.quote,
-        "charged": 0,
         "created_at": now,
     }
 
@@ -211,9 +223,6 @@ def _delivery_columns(job_id: str, new: NewJob, now: float) -> dict[str, Any]:
         "job_id": job_id,
         "platform": new.request.place.platform,
         "status": DeliveryStatus.WAITING,
-        "owner": "",
-        "message_id": "",
-        "tries": 0,
         "due_at": now,
     }
 

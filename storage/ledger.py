@@ -12,7 +12,7 @@ transfers: two entries under one key, of which nothing is lost.
 from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import bindparam, case, func, insert, select
+from sqlalchemy import bindparam, case, func, select
 from sqlmodel import Session, col
 
 from engine.accounts import Allowance
@@ -21,6 +21,7 @@ from engine.model import Balance, JobStatus
 from engine.policies import Payer
 from engine.pricing import credits
 from storage.policy import Policy, policy_from
+from storage.prepared import Prepared
 from storage.tables import (
     CommunityRow,
     EntryKind,
@@ -31,13 +32,19 @@ from storage.tables import (
     WalletRow,
     table_of,
 )
+from storage.transaction import Transaction
 
-_POST = insert(table_of(LedgerEntryRow)).inline()
-
-
-_LOCK_WALLET = select(col(WalletRow.granted_period)).where(col(WalletRow.id) == bindparam("b_wallet")).with_for_update()
-_AVAILABLE = select(func.coalesce(func.sum(col(LedgerEntryRow.amount)), 0)).where(
-    col(LedgerEntryRow.wallet_id) == bindparam("b_wallet")
+_WALLET, _ENTRY = table_of(WalletRow), table_of(LedgerEntryRow)
+_POST = Prepared.adding(_ENTRY)
+_LOCK_WALLET = Prepared(select(_WALLET.c.id).where(_WALLET.c.id == bindparam("wallet_id")).with_for_update())
+_FUNDS = Prepared(
+    select(
+        _WALLET.c.granted_period,
+        select(func.coalesce(func.sum(_ENTRY.c.amount), 0))
+        .where(_ENTRY.c.wallet_id == _WALLET.c.id)
+        .scalar_subquery()
+        .label("available"),
+    ).where(_WALLET.c.id == bindparam("wallet_id"))
 )
 
 
@@ -133,49 +140,49 @@ def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> 
     return int(session.scalars(total).one())
 
 
-def hold(session: Session, job: Billed, policy: Policy, now: float) -> None:
+def hold(tx: Transaction, job: Billed, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    connection, asked = session.connection(), {"b_wallet": job.wallet_id}
-    period = connection.execute(_LOCK_WALLET, asked).scalar_one()
-    if period < policy.period(now) or connection.execute(_AVAILABLE, asked).scalar_one() < job.quote:
-        wallet = _granted(session, job.wallet_id, policy, now)
-        _require(session, wallet, job.quote, policy, now)
-    _post(session, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
+    tx.lock(_LOCK_WALLET, wallet_id=job.wallet_id)
+    funds = tx.one(_FUNDS, wallet_id=job.wallet_id)
+    if funds.granted_period < policy.period(now) or funds.available < job.quote:
+        wallet = _granted(tx, job.wallet_id, policy, now)
+        _require(tx, wallet, job.quote, policy, now)
+    _post(tx, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
 
 
-def requote(session: Session, job: Billed, quote: int, policy: Policy, now: float) -> None:
+def requote(tx: Transaction, job: Billed, quote: int, policy: Policy, now: float) -> None:
     """Make the hold of a job, with its old quote, one of another quote: an entry over the difference.
 
     Raises InsufficientCredits.
     """
-    wallet = _granted(session, job.wallet_id, policy, now)
+    wallet = _granted(tx, job.wallet_id, policy, now)
     if quote == job.quote:
         return
     earlier = select(func.count()).where(
         col(LedgerEntryRow.job_id) == job.id, col(LedgerEntryRow.key).startswith("requote:")
     )
-    key = f"requote:{job.id}:{session.scalars(earlier).one() + 1}"
+    key = f"requote:{job.id}:{tx.scalars(earlier).one() + 1}"
     if quote > job.quote:
-        _require(session, wallet, quote - job.quote, policy, now)
+        _require(tx, wallet, quote - job.quote, policy, now)
     kind = EntryKind.HOLD if quote > job.quote else EntryKind.RELEASE
-    _post(session, job, key, kind, job.quote - quote, at=now)
+    _post(tx, job, key, kind, job.quote - quote, at=now)
 
 
-def settle(session: Session, job: Billed, amount: int, now: float) -> int:
+def settle(tx: Transaction, job: Billed, amount: int, now: float) -> int:
     """End the job's hold: `amount`, at most the quote, is charged and the rest returns; gives what was charged.
 
     Where nothing is charged the entry is a release.
     """
     kept = min(amount, job.quote)
     kind = EntryKind.CHARGE if kept else EntryKind.RELEASE
-    _post(session, job, f"settle:{job.id}", kind, job.quote - kept, at=now, charged=kept)
+    _post(tx, job, f"settle:{job.id}", kind, job.quote - kept, at=now, charged=kept)
     return kept
 
 
-def refund(session: Session, job: JobRow, note: str, now: float) -> None:
+def refund(tx: Transaction, job: JobRow, note: str, now: float) -> None:
     """Give back all that was charged for the job; the caller clears `charged`, the key makes it happen once."""
     if job.charged:
-        _post(session, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
+        _post(tx, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
 
 
 def foreseen(session: Session, wallet: WalletRow, policy: Policy, now: float) -> Balance:
@@ -252,13 +259,13 @@ def _add_once(
     return True
 
 
-def refund_job(session: Session, job_id: str, note: str, now: float) -> int:
+def refund_job(tx: Transaction, job_id: str, note: str, now: float) -> int:
     """Give back what a settled job was charged, to whoever paid; gives the amount, 0 if there is none or it was."""
-    job = _settled(session, job_id)
-    if job is None or _is_written(session, f"transfer:refund:{job_id}:out"):
+    job = _settled(tx, job_id)
+    if job is None or _is_written(tx, f"transfer:refund:{job_id}:out"):
         return 0
     amount = job.charged
-    refund(session, job, note, now)
+    refund(tx, job, note, now)
     job.charged = 0
     return amount
 
@@ -308,7 +315,7 @@ def _grant_of(wallet: WalletRow, policy: Policy) -> int:
 
 
 def _post(
-    session: Session,
+    tx: Transaction,
     job: Billed,
     key: str,
     kind: EntryKind,
@@ -318,5 +325,14 @@ def _post(
     charged: int = 0,
     note: str = "",
 ) -> None:
-    entry = {"key": key, "wallet_id": job.wallet_id, "kind": kind, "amount": amount, "charged_mgs": charged}
-    session.connection().execute(_POST, {**entry, "job_id": job.id, "at": at, "note": note})
+    tx.run(
+        _POST,
+        key=key,
+        wallet_id=job.wallet_id,
+        kind=kind,
+        amount=amount,
+        charged_mgs=charged,
+        job_id=job.id,
+        at=at,
+        note=note,
+    )

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Update, bindparam, insert, update
+from sqlalchemy import Update, bindparam, update
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import Session
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, TaskStatus
+from storage.prepared import Prepared
 from storage.tables import AttemptRow, DeliveryRow, JobRow, TaskRow, TransitionRow, table_of
+from storage.transaction import Transaction
 
 AT_ONCE = 0.0
 """When a delivery is due that waits for nothing: before any time that a clock may be set back to."""
@@ -70,14 +71,14 @@ LIFE_NAMES: Mapping[type[Living], str] = MappingProxyType(
 )
 
 
-_RECORD = insert(table_of(TransitionRow)).inline()
+_RECORD = Prepared.adding(table_of(TransitionRow))
 
 
 class Steps:
     """The steps that one verb makes: each is made by a guarded statement at once, all are recorded by `write`."""
 
-    def __init__(self, connection: Connection, *, at: float) -> None:
-        self._connection = connection
+    def __init__(self, tx: Transaction, *, at: float) -> None:
+        self._tx = tx
         self._at = at
         self._records: list[dict[str, str | float]] = []
 
@@ -94,11 +95,22 @@ class Steps:
             return False
         if kind is JobRow:
             columns["reason"] = reason
-        moved = {"b_id": row_id, "b_origin": origin, "v_status": to, **{f"v_{k}": v for k, v in columns.items()}}
-        if self._connection.execute(_guarded(kind, ("status", *columns)), moved).rowcount != 1:
+        given = {f"v_{name}": value for name, value in columns.items()}
+        guarded = _guarded(kind, ("status", *columns))
+        if self._tx.run(guarded, b_id=row_id, b_origin=origin, v_status=to, **given) != 1:
             return False
         self.record(kind, row_id, job_id, origin, to, reason)
         return True
+
+    def move_unread(self, kind: type[Living], row_id: str, origin: Status, to: Status, reason: str) -> str | None:
+        """Move a row of which nothing has been read; gives its job's id, None if it is not in the status `origin`."""
+        if origin not in ORIGINS[kind].get(to, ()):
+            return None
+        moved = self._tx.first(_guarded_unread(kind), b_id=row_id, b_origin=origin, v_status=to)
+        if moved is None:
+            return None
+        self.record(kind, row_id, moved.job_id, origin, to, reason)
+        return str(moved.job_id)
 
     def record(self, kind: type[Living], row_id: str, job_id: str, origin: str, to: str, reason: str) -> None:
         """Note a step that another guarded statement has made: the claim's."""
@@ -108,15 +120,15 @@ class Steps:
     def write(self) -> None:
         """Write the records; the last that a verb does."""
         if self._records:
-            self._connection.execute(_RECORD, self._records)
+            self._tx.run_each(_RECORD, self._records)
 
 
-def transition(session: Session, row: Living, to: Status, reason: str, *, at: float, **columns: Column) -> bool:
+def transition(tx: Transaction, row: Living, to: Status, reason: str, *, at: float, **columns: Column) -> bool:
     """Move a row that the session has loaded, and record the step; `Steps.move` says how."""
-    steps = Steps(session.connection(), at=at)
+    steps = Steps(tx, at=at)
     job_id = row.id if isinstance(row, JobRow) else row.job_id
     if not steps.move(type(row), row.id, job_id, row.status, to, reason, **columns):
-        session.refresh(row)
+        tx.refresh(row)
         return False
     if isinstance(row, JobRow):
         columns["reason"] = reason
@@ -127,7 +139,16 @@ def transition(session: Session, row: Living, to: Status, reason: str, *, at: fl
 
 
 @cache
-def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Update:
+def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_guarded_update(kind, columns))
+
+
+@cache
+def _guarded_unread(kind: type[Living]) -> Prepared:
+    return Prepared(_guarded_update(kind, ("status",)).returning(table_of(kind).c.job_id))
+
+
+def _guarded_update(kind: type[Living], columns: tuple[str, ...]) -> Update:
     table = table_of(kind)
     return (
         update(table)

@@ -14,6 +14,7 @@ from storage import ledger, work
 from storage.intake import Bill, add_tasks
 from storage.policy import Policy, policy_from
 from storage.tables import CommunityRow, FlowRow, JobInputRow, JobRow, PauseRow, PictureRow, TaskRow, table_of
+from storage.transaction import Transaction
 
 EXPIRED = "expired"
 EXPIRE_AT_ONCE = 50  # jobs in one transaction
@@ -21,25 +22,25 @@ _JOB, _TASK, _INPUT = table_of(JobRow), table_of(TaskRow), table_of(JobInputRow)
 _WAITING = (JobStatus.QUEUED, JobStatus.HELD)
 
 
-def hold(session: Session, job_id: str, reason: str, now: float) -> Job:
+def hold(tx: Transaction, job_id: str, reason: str, now: float) -> Job:
     """Keep a job that waits from being claimed; one that runs or ended stays as it is."""
-    verb = work.locked_job(session, job_id, now)
+    verb = work.locked_job(tx, job_id, now)
     if verb.job["status"] == JobStatus.QUEUED:
         verb.move_job(JobStatus.HELD, reason)
         _set_ready(verb, ready=False)
     return verb.done()
 
 
-def release(session: Session, job_id: str, reason: str, now: float) -> Job:
+def release(tx: Transaction, job_id: str, reason: str, now: float) -> Job:
     """Let a held job wait for its turn again, where it stood."""
-    verb = work.locked_job(session, job_id, now)
+    verb = work.locked_job(tx, job_id, now)
     if verb.job["status"] == JobStatus.HELD:
         verb.move_job(JobStatus.QUEUED, reason)
         _set_ready(verb, ready=True)
     return verb.done()
 
 
-def move(session: Session, job_id: str, behind: str | None, within: str | None, now: float) -> Job:
+def move(tx: Transaction, job_id: str, behind: str | None, within: str | None, now: float) -> Job:
     """Edit the tags of a job's waiting tasks: before all of its lane, or right behind the last task of another job.
 
     `within` a community its own jobs share out their tags anew, and no other job is passed over (`_to_the_front_of`).
@@ -47,25 +48,27 @@ def move(session: Session, job_id: str, behind: str | None, within: str | None, 
     What the person has used of their share stays used: finish tags are not touched. Raises UnknownJob where `behind`
     has nothing waiting in the same lane.
     """
-    verb = work.locked_job(session, job_id, now)
+    verb = work.locked_job(tx, job_id, now)
     waiting = (_TASK.c.job_id == job_id, _TASK.c.status == TaskStatus.QUEUED)
-    mine = verb.connection.execute(select(_TASK.c.sequence).where(*waiting).order_by(_TASK.c.index)).scalars().all()
+    mine = (
+        verb.tx.connection().execute(select(_TASK.c.sequence).where(*waiting).order_by(_TASK.c.index)).scalars().all()
+    )
     if within is not None and behind is None:
         _to_the_front_of(verb, within, mine)
         return verb.done()
     others = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id)
     if behind is None:
-        lowest = verb.connection.execute(select(func.min(_TASK.c.start_tag)).where(*others)).scalar_one()
+        lowest = verb.tx.connection().execute(select(func.min(_TASK.c.start_tag)).where(*others)).scalar_one()
         first = None if lowest is None else lowest - len(mine)
     else:
         last = select(func.max(_TASK.c.start_tag)).where(*others, _TASK.c.job_id == behind)
-        highest = verb.connection.execute(last).scalar_one()
+        highest = verb.tx.connection().execute(last).scalar_one()
         if highest is None:
             raise UnknownJob(value=behind)
         first = highest + 1
     for number, sequence in enumerate(mine if first is not None else ()):
         start = first + number if first is not None else 0
-        verb.connection.execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=start))
+        verb.tx.connection().execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=start))
     return verb.done()
 
 
@@ -83,37 +86,37 @@ def _to_the_front_of(verb: work.Verb, community_id: str, mine: Sequence[int]) ->
         )
         .order_by(_TASK.c.start_tag, _TASK.c.sequence)
     )
-    rows = verb.connection.execute(waiting).all()
+    rows = verb.tx.connection().execute(waiting).all()
     order = [*mine, *(row.sequence for row in rows if row.sequence not in set(mine))]
     tag = None
     for sequence, row in zip(order, rows, strict=True):
         tag = row.start_tag if tag is None else max(row.start_tag, tag + 1)
-        verb.connection.execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=tag))
+        verb.tx.connection().execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=tag))
 
 
-def amend(session: Session, job_id: str, new: NewJob, policy: Policy, now: float) -> Job:
+def amend(tx: Transaction, job_id: str, new: NewJob, policy: Policy, now: float) -> Job:
     """Replace what a job that has not started makes: its tasks, its text, its quote; see `Books.amend`."""
-    verb = work.locked_job(session, job_id, now)
+    verb = work.locked_job(tx, job_id, now)
     if verb.job["status"] not in _WAITING:
         return verb.done()
     place = select(func.min(_TASK.c.start_tag), func.min(_TASK.c.sequence)).where(_TASK.c.job_id == job_id)
-    first, sequence = verb.connection.execute(place).one()
+    first, sequence = verb.tx.connection().execute(place).one()
     bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
-    ledger.requote(session, bill, new.quote, policy, now)
-    verb.connection.execute(delete(_TASK).where(_TASK.c.job_id == job_id))
-    verb.connection.execute(delete(_INPUT).where(_INPUT.c.job_id == job_id))
+    ledger.requote(tx, bill, new.quote, policy, now)
+    verb.tx.connection().execute(delete(_TASK).where(_TASK.c.job_id == job_id))
+    verb.tx.connection().execute(delete(_INPUT).where(_INPUT.c.job_id == job_id))
     inputs = sorted({given.blob for task in new.tasks for given in task.inputs})
     for blob in inputs:
-        session.add(JobInputRow(job_id=job_id, blob=blob))
-    community = None if new.community_id is None else session.get(CommunityRow, new.community_id)
+        tx.add(JobInputRow(job_id=job_id, blob=blob))
+    community = None if new.community_id is None else tx.get(CommunityRow, new.community_id)
     weight = 1.0 if community is None else policy_from(community.policy).weight
     costs = [task.cost for task in new.tasks]
     tagged = tags(virtual_time=first, last_finish=first, costs=costs, weight=weight)
-    add_tasks(verb.connection, job_id, new, [(tag.start, tag.finish) for tag in tagged])
-    verb.connection.execute(  # among equal tags age decides, and the job is as old as it was
+    add_tasks(verb.tx, job_id, new, [(tag.start, tag.finish) for tag in tagged])
+    verb.tx.connection().execute(  # among equal tags age decides, and the job is as old as it was
         update(_TASK).where(_TASK.c.job_id == job_id, _TASK.c.index == new.tasks[0].index).values(sequence=sequence)
     )
-    flow = session.get_one(FlowRow, (new.person_id, new.request.lane.value), with_for_update=True)
+    flow = tx.get_one(FlowRow, (new.person_id, new.request.lane.value), with_for_update=True)
     flow.last_finish = max(flow.last_finish, tagged[-1].finish)
     _write_request(verb, new)
     if verb.job["status"] == JobStatus.HELD:
@@ -121,20 +124,18 @@ def amend(session: Session, job_id: str, new: NewJob, policy: Policy, now: float
     return verb.done()
 
 
-def clear(
-    session: Session, person_id: str | None, community_id: str | None, reason: str, now: float
-) -> tuple[Job, ...]:
+def clear(tx: Transaction, person_id: str | None, community_id: str | None, reason: str, now: float) -> tuple[Job, ...]:
     """Cancel the jobs that wait and have not started: a person's, a community's, or a person's in a community."""
     chosen = select(_JOB.c.id).where(_JOB.c.status.in_(_WAITING)).order_by(_JOB.c.sequence)
     if person_id is not None:
         chosen = chosen.where(_JOB.c.person_id == person_id)
     if community_id is not None:
         chosen = chosen.where(_JOB.c.community_id == community_id)
-    ids = session.connection().execute(chosen).scalars().all()
-    return tuple(work.cancel(session, job_id, reason, now)[0] for job_id in ids)
+    ids = tx.connection().execute(chosen).scalars().all()
+    return tuple(work.cancel(tx, job_id, reason, now)[0] for job_id in ids)
 
 
-def expire(session: Session, policy: Policy, now: float) -> tuple[Job, ...]:
+def expire(tx: Transaction, policy: Policy, now: float) -> tuple[Job, ...]:
     """End jobs that have waited too long and of which nothing runs: what is done is charged, the rest returns."""
     if policy.max_wait_seconds is None:
         return ()
@@ -147,7 +148,7 @@ def expire(session: Session, policy: Policy, now: float) -> tuple[Job, ...]:
         )
         .limit(EXPIRE_AT_ONCE)
     )
-    return tuple(_expire(session, job_id, now) for job_id in session.connection().execute(old).scalars().all())
+    return tuple(_expire(tx, job_id, now) for job_id in tx.connection().execute(old).scalars().all())
 
 
 def pause(session: Session, by: str, reason: str, now: float) -> None:
@@ -170,17 +171,17 @@ def paused(session: Session) -> Pause | None:
     return None if row is None else Pause(by=row.by, reason=row.reason, at=row.at)
 
 
-def _expire(session: Session, job_id: str, now: float) -> Job:
-    verb = work.locked_job(session, job_id, now)
+def _expire(tx: Transaction, job_id: str, now: float) -> Job:
+    verb = work.locked_job(tx, job_id, now)
     drawn = select(col(PictureRow.task_id)).join(TaskRow, col(TaskRow.id) == col(PictureRow.task_id))
-    has_picture = session.execute(drawn.where(col(TaskRow.job_id) == job_id).limit(1)).first() is not None
+    has_picture = tx.execute(drawn.where(col(TaskRow.job_id) == job_id).limit(1)).first() is not None
     work.give_up(verb, JobStatus.DONE if has_picture else JobStatus.FAILED, EXPIRED, error=EXPIRED)
     return verb.done()
 
 
 def _set_ready(verb: work.Verb, *, ready: bool) -> None:
     waiting = (_TASK.c.job_id == verb.job["id"], _TASK.c.status == TaskStatus.QUEUED)
-    verb.connection.execute(update(_TASK).where(*waiting).values(ready=ready))
+    verb.tx.connection().execute(update(_TASK).where(*waiting).values(ready=ready))
 
 
 def _write_request(verb: work.Verb, new: NewJob) -> None:
@@ -197,5 +198,5 @@ def _write_request(verb: work.Verb, new: NewJob) -> None:
         "flagged": new.flagged,
         "quote": new.quote,
     }
-    verb.connection.execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))
+    verb.tx.connection().execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))
     verb.job |= columns

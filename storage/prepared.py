@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, Self, cast
 
-from sqlalchemy import BindParameter, Dialect, Insert, Select, Table, Update, bindparam, insert
+from sqlalchemy import BindParameter, Dialect, Insert, Select, Table, Update, bindparam, insert, literal
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.types import TypeEngine
 
-Statement = Insert | Select[Any] | Update
+Statement = Insert | Select[*tuple[Any, ...]] | Update
 Values = Mapping[str, Any]
 Record = Any
 """A row that was read: a named tuple of the statement's columns."""
@@ -80,6 +80,11 @@ class Compiled:
         if record is None:
             record = self._record = _record(self._statement, self._dialect, cursor)
         return [record(row) for row in cursor.fetchall()]
+
+
+def among(values: Collection[str]) -> list[BindParameter[str]]:
+    """Give the constants of an IN; written as plain values they would be put in anew at each execution."""
+    return [literal(str(value)) for value in values]
 
 
 def listed(name: str, size: int) -> list[BindParameter[str]]:

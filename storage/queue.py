@@ -4,9 +4,10 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, literal, not_, select, update
 from sqlmodel import Session
 
 from engine.fairness import Debts, Head, choose, finish_without
@@ -15,6 +16,7 @@ from engine.model import Attempt, AttemptStatus, GraphInput, JobStatus, Lane, Ta
 from storage import ledger
 from storage.lives import Steps
 from storage.policy import Policy, policy_from
+from storage.prepared import Prepared, Record, listed, size_of, spread
 from storage.tables import (
     AttemptRow,
     CommunityRow,
@@ -25,6 +27,7 @@ from storage.tables import (
     TaskRow,
     table_of,
 )
+from storage.transaction import Transaction
 
 _JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
 _ATTEMPT, _PAUSE, _COMMUNITY = table_of(AttemptRow), table_of(PauseRow), table_of(CommunityRow)
@@ -44,36 +47,6 @@ class Claim:
     lease_until: float = 0.0
 
 
-def _heads() -> Select[Any]:
-    """The first task of each line that waits: one index search a line, and one for each task that is passed over.
-
-    Passed over are tasks of people at their running cap, and tasks that keep away from the endpoint. The walk from
-    line to line is a loose index scan; source: https://wiki.postgresql.org/wiki/Loose_indexscan
-    """
-    first = select(func.min(_TASK.c.line).label("line")).where(_TASK.c.ready)
-    walk = first.cte("walk", recursive=True)
-    after = select(func.min(_TASK.c.line)).where(_TASK.c.ready, _TASK.c.line > walk.c.line).scalar_subquery()
-    walk = walk.union_all(select(after).where(walk.c.line.is_not(None)))
-    waiting = _TASK.alias("waiting")
-    head = (
-        _eligible(select(waiting.c.sequence), waiting)
-        .where(waiting.c.ready, waiting.c.line == walk.c.line)
-        .order_by(waiting.c.start_tag, waiting.c.sequence)
-        .limit(1)
-        .correlate(walk)
-        .scalar_subquery()
-    )
-    return select(*_HEAD).select_from(walk.join(_TASK, _TASK.c.sequence == head))
-
-
-def _eligible(chosen: Select[Any], task: Any) -> Select[Any]:
-    return chosen.where(
-        task.c.person_id.not_in(bindparam("capped", expanding=True)),
-        (task.c.person_id + " " + task.c.community_id).not_in(bindparam("capped_here", expanding=True)),
-        or_(task.c.avoid != bindparam("endpoint"), task.c.needs.in_(bindparam("only_here", expanding=True))),
-    )
-
-
 _HEAD = (
     _TASK.c.sequence,
     _TASK.c.lane,
@@ -83,19 +56,78 @@ _HEAD = (
     _TASK.c.needs,
     _TASK.c.community_id,
 )
-_HEADS = _heads()
-_HEADS_OF_JOB = _eligible(select(*_HEAD), _TASK).where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
-_NEEDS = select(_HEADS.subquery().c.needs).distinct()
-_NEEDS_OF_JOB = select(_TASK.c.needs).distinct().where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
-_LANES = select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
-_ADD_LANES = insert(_LANE).inline()
-_RUNNING = (
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """How many values each list of a search for heads has room for; `prepared.size_of`."""
+
+    people: int = 0
+    people_here: int = 0
+    only_here: int = 0
+
+
+@lru_cache(maxsize=256)
+def _heads(passed: _Sizes) -> Prepared:
+    """The first task of each line that waits: one index search a line, and one for each task that is passed over."""
+    return Prepared(_first_of_lines(passed))
+
+
+@lru_cache(maxsize=256)
+def _heads_of_job(passed: _Sizes) -> Prepared:
+    """The tasks of a job that wait, without those that are passed over."""
+    return Prepared(
+        _eligible(select(*_HEAD), _TASK, passed).where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
+    )
+
+
+def _first_of_lines(passed: _Sizes) -> Select[*tuple[Any, ...]]:
+    """Passed over are tasks of people at their running cap, and tasks that keep away from the endpoint.
+
+    The walk from line to line is a loose index scan; source: https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+    first = select(func.min(_TASK.c.line).label("line")).where(_TASK.c.ready)
+    walk = first.cte("walk", recursive=True)
+    after = select(func.min(_TASK.c.line)).where(_TASK.c.ready, _TASK.c.line > walk.c.line).scalar_subquery()
+    walk = walk.union_all(select(after).where(walk.c.line.is_not(None)))
+    waiting = _TASK.alias("waiting")
+    head = (
+        _eligible(select(waiting.c.sequence), waiting, passed)
+        .where(waiting.c.ready, waiting.c.line == walk.c.line)
+        .order_by(waiting.c.start_tag, waiting.c.sequence)
+        .limit(1)
+        .correlate(walk)
+        .scalar_subquery()
+    )
+    return select(*_HEAD).select_from(walk.join(_TASK, _TASK.c.sequence == head))
+
+
+def _eligible(chosen: Select[*tuple[Any, ...]], task: Any, passed: _Sizes) -> Select[*tuple[Any, ...]]:
+    keeps_away = task.c.avoid == bindparam("endpoint")
+    if passed.only_here:
+        keeps_away = and_(keeps_away, task.c.needs.not_in(listed("only_here", passed.only_here)))
+    chosen = chosen.where(not_(keeps_away))
+    if passed.people:
+        chosen = chosen.where(task.c.person_id.not_in(listed("person", passed.people)))
+    if passed.people_here:
+        here = task.c.person_id + " " + task.c.community_id
+        chosen = chosen.where(here.not_in(listed("person_here", passed.people_here)))
+    return chosen
+
+
+_NEEDS = Prepared(select(_first_of_lines(_Sizes()).subquery().c.needs).distinct())
+_NEEDS_OF_JOB = Prepared(select(_TASK.c.needs).distinct().where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready))
+_PAUSED = Prepared(select(_PAUSE.c.scope))
+_LANES = Prepared(
+    select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
+)
+_ADD_LANE = Prepared.adding(_LANE)
+_RUNNING = Prepared(
     select(_TASK.c.person_id, _TASK.c.community_id, func.count().label("tasks"))
     .where(_TASK.c.status == TaskStatus.RUNNING)
     .group_by(_TASK.c.person_id, _TASK.c.community_id)
 )
-_POLICIES = select(_COMMUNITY.c.id, _COMMUNITY.c.policy).where(_COMMUNITY.c.id.in_(bindparam("ids", expanding=True)))
-_TAKE = (
+_TAKE = Prepared(
     update(_TASK)
     .where(_TASK.c.sequence == bindparam("b_sequence"), _TASK.c.ready)
     .values(status=TaskStatus.RUNNING, ready=False, endpoint=bindparam("v_endpoint"), tries=_TASK.c.tries + 1, avoid="")
@@ -118,13 +150,16 @@ _NUMBER = (
     .where(_ATTEMPT.c.task_id == bindparam("b_task"))
     .scalar_subquery()
 )
-_ADD_ATTEMPT = insert(_ATTEMPT).values(number=_NUMBER).returning(_ATTEMPT.c.number)
-_MOVE_LANE = (
+_ADD_ATTEMPT = Prepared(
+    insert(_ATTEMPT).values(number=_NUMBER).returning(_ATTEMPT.c.number),
+    [column.name for column in _ATTEMPT.columns if column.name != "number"],
+)
+_MOVE_LANE = Prepared(
     update(_LANE)
     .where(_LANE.c.lane == bindparam("b_lane"))
     .values(virtual_time=bindparam("v_virtual_time"), relaxed_credit=bindparam("v_credit"), ahead=bindparam("v_ahead"))
 )
-_MOVE_FLOW = (
+_MOVE_FLOW = Prepared(
     update(_FLOW)
     .where(_FLOW.c.person_id == bindparam("b_person_id"), _FLOW.c.lane == bindparam("b_lane"))
     .values(
@@ -135,50 +170,51 @@ _MOVE_FLOW = (
 )
 
 
-def claim(session: Session, wanted: Claim, policy: Policy, now: float) -> Attempt | None:
+@lru_cache(maxsize=16)
+def _policies_of(size: int) -> Prepared:
+    return Prepared(select(_COMMUNITY.c.id, _COMMUNITY.c.policy).where(_COMMUNITY.c.id.in_(listed("community", size))))
+
+
+def claim(tx: Transaction, wanted: Claim, policy: Policy, now: float) -> Attempt | None:
     """Mark the task whose turn it is as running and store its attempt; see `Books.claim`.
 
     Claimers take turns by the lanes' rows; the task itself is marked by a guarded statement, so that one that was
     cancelled or held meanwhile is not taken.
     """
-    connection = session.connection()
-    lanes = _lanes(connection)
+    lanes = _lanes(tx)
     if lanes is None:
         return None
-    limits = _limits(connection, policy)
+    limits = _limits(tx, policy)
+    passed = _Sizes(size_of(limits.people), size_of(limits.people_here), size_of(wanted.only_here))
     asked = {
         "endpoint": wanted.endpoint,
-        "only_here": list(wanted.only_here),
-        "capped": limits.people,
-        "capped_here": limits.people_here,
+        **spread("person", limits.people),
+        **spread("person_here", limits.people_here),
+        **spread("only_here", wanted.only_here),
     }
-    found = [row for row in connection.execute(_HEADS, asked) if row.community_id not in limits.communities]
+    found = [row for row in tx.rows(_heads(passed), **asked) if row.community_id not in limits.communities]
     mine = found
     if wanted.job_id is not None:
-        of_job = connection.execute(_HEADS_OF_JOB, {**asked, "job_id": wanted.job_id})
+        of_job = tx.rows(_heads_of_job(passed), job_id=wanted.job_id, **asked)
         mine = [row for row in of_job if row.community_id not in limits.communities]
     runnable = set(wanted.needs)
     heads = [_head(row) for row in mine if row.needs in runnable]
     debts = Debts(relaxed_credit=lanes[Lane.RELAXED].relaxed_credit, ahead=sum(lane.ahead for lane in lanes.values()))
     while (choice := choose(heads, loaded=wanted.loaded, debts=debts, bounds=policy.bounds)) is not None:
-        take = {"b_sequence": choice.head.sequence, "v_endpoint": wanted.endpoint}
-        task = connection.execute(_TAKE, take).first()
+        task = tx.first(_TAKE, b_sequence=choice.head.sequence, v_endpoint=wanted.endpoint)
         if task is not None:
-            _move_time(connection, task, lanes, found, choice.debts)
-            return _attempt(connection, task, wanted, now)
+            _move_time(tx, task, lanes, found, choice.debts)
+            return _attempt(tx, task, wanted, now)
         heads.remove(choice.head)
     return None
 
 
-def waiting_needs(session: Session, job_id: str | None) -> tuple[str, ...]:
+def waiting_needs(tx: Transaction, job_id: str | None) -> tuple[str, ...]:
     """Give the distinct needs of tasks that could be claimed, sorted; none while the queue is paused."""
-    connection = session.connection()
-    if connection.execute(select(_PAUSE.c.scope)).first() is not None:
+    if tx.first(_PAUSED) is not None:
         return ()
-    if job_id is not None:
-        return tuple(sorted(connection.execute(_NEEDS_OF_JOB, {"job_id": job_id}).scalars()))
-    anybody = {"endpoint": " ", "only_here": [], "capped": [], "capped_here": []}
-    return tuple(sorted(connection.execute(_NEEDS, anybody).scalars()))
+    waiting = tx.rows(_NEEDS, endpoint=" ") if job_id is None else tx.rows(_NEEDS_OF_JOB, job_id=job_id)
+    return tuple(sorted(row.needs for row in waiting))
 
 
 def backlog(session: Session) -> int:
@@ -215,15 +251,15 @@ class _Limits:
     communities: frozenset[str]
 
 
-def _limits(connection: Connection, policy: Policy) -> _Limits:
+def _limits(tx: Transaction, policy: Policy) -> _Limits:
     """See who is at a running cap; as many rows are read as tasks run."""
-    running = connection.execute(_RUNNING).all()
+    running = tx.rows(_RUNNING)
     by_person, by_community = Counter[str](), Counter[str]()
     for row in running:
         by_person[row.person_id] += row.tasks
         if row.community_id:
             by_community[row.community_id] += row.tasks
-    rules = _policies(connection, by_community)
+    rules = _policies(tx, by_community)
     return _Limits(
         people=[who for who, tasks in by_person.items() if _reached(tasks, policy.max_running_tasks)],
         people_here=[
@@ -239,10 +275,10 @@ def _limits(connection: Connection, policy: Policy) -> _Limits:
     )
 
 
-def _policies(connection: Connection, communities: Collection[str]) -> Mapping[str, Any]:
+def _policies(tx: Transaction, communities: Collection[str]) -> Mapping[str, Any]:
     if not communities:
         return {}
-    rows = connection.execute(_POLICIES, {"ids": list(communities)})
+    rows = tx.rows(_policies_of(size_of(communities)), **spread("community", communities))
     return {row.id: policy_from(row.policy) for row in rows}
 
 
@@ -250,23 +286,22 @@ def _reached(tasks: int, cap: int | None) -> bool:
     return cap is not None and tasks >= cap
 
 
-def _lanes(connection: Connection) -> Mapping[str, Row[Any]] | None:
+def _lanes(tx: Transaction) -> Mapping[str, Record] | None:
     """Lock and read the lanes, made where they are not there yet; None while the queue is paused."""
-    lanes = {row.lane: row for row in connection.execute(_LANES)}
+    lanes = {row.lane: row for row in tx.rows(_LANES)}
     missing = [lane.value for lane in Lane if lane not in lanes]
     if missing:
-        fresh = {"virtual_time": 0, "relaxed_credit": 0, "ahead": 0}
-        connection.execute(_ADD_LANES, [{"lane": lane, **fresh} for lane in missing])
-        return _lanes(connection)
+        tx.run_each(_ADD_LANE, [{"lane": lane, "virtual_time": 0} for lane in missing])
+        return _lanes(tx)
     return None if any(lane.paused for lane in lanes.values()) else lanes
 
 
-def _head(row: Row[Any]) -> Head:
+def _head(row: Record) -> Head:
     return Head(sequence=row.sequence, lane=Lane(row.lane), start=row.start_tag, cost=row.cost, model=row.model)
 
 
 def _move_time(
-    connection: Connection, task: Row[Any], lanes: Mapping[str, Row[Any]], heads: Sequence[Row[Any]], debts: Debts
+    tx: Transaction, task: Record, lanes: Mapping[str, Record], heads: Sequence[Record], debts: Debts
 ) -> None:
     """Move the lane's virtual time to the lowest tag that waited when the task was claimed; see `fairness.advance`."""
     lowest = min([row.start_tag for row in heads if row.lane == task.lane], default=task.start_tag)
@@ -276,37 +311,37 @@ def _move_time(
         credit = debts.relaxed_credit if lane.lane == Lane.RELAXED else 0
         ahead = debts.ahead if lane.lane == Lane.FAST else 0
         if (time, credit, ahead) != (lane.virtual_time, lane.relaxed_credit, lane.ahead):
-            moved = {"b_lane": lane.lane, "v_virtual_time": time, "v_credit": credit, "v_ahead": ahead}
-            connection.execute(_MOVE_LANE, moved)
-    flow = {"b_person_id": task.person_id, "b_lane": task.lane, "v_finish": task.finish_tag}
-    connection.execute(_MOVE_FLOW, flow)
+            tx.run(_MOVE_LANE, b_lane=lane.lane, v_virtual_time=time, v_credit=credit, v_ahead=ahead)
+    tx.run(_MOVE_FLOW, b_person_id=task.person_id, b_lane=task.lane, v_finish=task.finish_tag)
 
 
-def _attempt(connection: Connection, task: Row[Any], wanted: Claim, now: float) -> Attempt:
-    steps = Steps(connection, at=now)
+def _attempt(tx: Transaction, task: Record, wanted: Claim, now: float) -> Attempt:
+    steps = Steps(tx, at=now)
     steps.record(TaskRow, task.id, task.job_id, TaskStatus.QUEUED, TaskStatus.RUNNING, f"claimed for {wanted.endpoint}")
     steps.move(JobRow, task.job_id, task.job_id, JobStatus.QUEUED, JobStatus.RUNNING, "", started_at=now)
-    row = {
-        "id": new_id(),
-        "task_id": task.id,
-        "job_id": task.job_id,
-        "endpoint": wanted.endpoint,
-        "prompt_id": str(uuid.uuid4()),
-        "status": AttemptStatus.CLAIMED,
-        "created_at": now,
-        "owner": wanted.owner,
-        "lease_until": wanted.lease_until,
-    }
-    number = connection.execute(_ADD_ATTEMPT, {**row, "b_task": task.id}).scalar_one()
-    steps.write()
-    return Attempt(
-        id=row["id"],
+    attempt_id, prompt_id = new_id(), str(uuid.uuid4())
+    added = tx.one(
+        _ADD_ATTEMPT,
+        id=attempt_id,
         task_id=task.id,
         job_id=task.job_id,
         endpoint=wanted.endpoint,
-        prompt_id=row["prompt_id"],
+        prompt_id=prompt_id,
         status=AttemptStatus.CLAIMED,
-        number=number,
+        b_task=task.id,
+        created_at=now,
+        owner=wanted.owner,
+        lease_until=wanted.lease_until,
+    )
+    steps.write()
+    return Attempt(
+        id=attempt_id,
+        task_id=task.id,
+        job_id=task.job_id,
+        endpoint=wanted.endpoint,
+        prompt_id=prompt_id,
+        status=AttemptStatus.CLAIMED,
+        number=added.number,
         graph=task.graph,
         inputs=tuple(GraphInput(**given) for given in task.inputs),
         created_at=now,

@@ -22,6 +22,7 @@ from storage.database import Database
 from storage.lives import AT_ONCE, transition
 from storage.tables import DeliveryRow, JobRow, PictureRow, ReviewRow, TaskRow
 from storage.tables_moderation import ReviewState
+from storage.transaction import Transaction
 
 _SCREENINGS = {
     Outcome.APPROVED: Screening.PASSED,
@@ -87,7 +88,7 @@ def report(session: Session, job_id: str, person_id: str, number: int, reason: s
     return True
 
 
-def decide(session: Session, job_id: str, outcome: Outcome, reason: str, line: AuditLine, now: float) -> Decided:
+def decide(session: Transaction, job_id: str, outcome: Outcome, reason: str, line: AuditLine, now: float) -> Decided:
     """Decide about a job, once; see `Reviews.decide`."""
     job = _locked(session, job_id)
     delivery = session.scalars(select(DeliveryRow).where(col(DeliveryRow.job_id) == job_id).with_for_update()).one()

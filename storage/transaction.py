@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlmodel import Session
 
 from storage.prepared import Prepared, Record, Values
@@ -18,7 +18,7 @@ class Transaction(Session):
     does.
     """
 
-    def __init__(self, connection: Connection, before: Callable[[str], None]) -> None:
+    def __init__(self, connection: Connection, before: Callable[[str], object]) -> None:
         """Work on a connection; `before` is called with the text of each prepared statement before it is run."""
         super().__init__(connection, join_transaction_mode="rollback_only", expire_on_commit=False)
         self._dialect = connection.dialect
@@ -60,6 +60,13 @@ class Transaction(Session):
         """Run a statement and give its first row, if it has one."""
         rows = self.rows(statement, **values)
         return rows[0] if rows else None
+
+    def one(self, statement: Prepared, **values: Any) -> Record:
+        """Run a statement and give its one row. Raises NoResultFound."""
+        rows = self.rows(statement, **values)
+        if not rows:
+            raise NoResultFound(f"no row: {statement.on(self._dialect).text}")
+        return rows[0]
 
     def lock(self, statement: Prepared, **values: Any) -> None:
         """Lock the rows that a SELECT FOR UPDATE gives, so that verbs of several processes take turns at them.

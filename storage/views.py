@@ -27,9 +27,9 @@ from engine.model import (
 from engine.safety.verdicts import SHOWN, Screening
 from engine.standing import Waiting
 from storage.policy import Policy
+from storage.prepared import Record
 from storage.tables import (
     CommunityRow,
-    DeliveryRow,
     FlowRow,
     JobRow,
     LaneRow,
@@ -104,12 +104,12 @@ def picture_of(row: PictureRow) -> Picture:
     )
 
 
-def delivery_of(row: DeliveryRow, job: JobRow) -> Delivery:
-    """Give the delivery that a row holds, with its job's place."""
+def delivery_from(row: Record) -> Delivery:
+    """Give the delivery that a row's columns hold, with its job's place in the column `job_place`."""
     return Delivery(
         id=row.id,
         job_id=row.job_id,
-        place=Place(**(row.place or job.place)),
+        place=Place(**(row.place or row.job_place)),
         status=DeliveryStatus(row.status),
         message_id=row.message_id,
         tries=row.tries,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from sqlmodel import Session
 
 from engine.errors import (
@@ -32,6 +32,7 @@ from engine.safety.verdicts import NOTHING, Ruling, Screening, Verdict
 from storage import ledger, queue
 from storage.intake import Bill
 from storage.lives import AT_ONCE, Living, Status, Steps
+from storage.prepared import Prepared, Record, among
 from storage.tables import (
     AttemptRow,
     BlobRow,
@@ -43,6 +44,7 @@ from storage.tables import (
     TaskRow,
     table_of,
 )
+from storage.transaction import Transaction
 from storage.views import job_from
 
 OPEN_ATTEMPT = (AttemptStatus.CLAIMED, AttemptStatus.SENT)
@@ -50,25 +52,25 @@ OPEN_TASK = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 _JOB, _TASK, _ATTEMPT = table_of(JobRow), table_of(TaskRow), table_of(AttemptRow)
 _DELIVERY, _PICTURE, _BLOB, _PACE = table_of(DeliveryRow), table_of(PictureRow), table_of(BlobRow), table_of(PaceRow)
 
-_JOB_OF_ATTEMPT = (
-    select(_JOB)
-    .where(_JOB.c.id == select(_ATTEMPT.c.job_id).where(_ATTEMPT.c.id == bindparam("attempt_id")).scalar_subquery())
-    .with_for_update()
-)
-_JOB_BY_ID = select(_JOB).where(_JOB.c.id == bindparam("job_id")).with_for_update()
-_OF_ATTEMPT = (
+_JOB_BY_ID = Prepared(select(_JOB).where(_JOB.c.id == bindparam("job_id")).with_for_update())
+_STANDING = Prepared(
     select(
-        _ATTEMPT.c.id,
-        _ATTEMPT.c.status,
-        _ATTEMPT.c.endpoint,
+        _JOB,
+        _ATTEMPT.c.status.label("attempt_status"),
+        _ATTEMPT.c.endpoint.label("attempt_endpoint"),
         _ATTEMPT.c.task_id,
         _TASK.c.status.label("task_status"),
         _TASK.c.tries,
     )
+    .select_from(_JOB)
+    .join(_ATTEMPT, _ATTEMPT.c.job_id == _JOB.c.id)
     .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
     .where(_ATTEMPT.c.id == bindparam("attempt_id"))
+    .with_for_update()
 )
-_TASKS = (
+"""An attempt with its job and task; all three are locked, so that what is read is what they are now."""
+_IS_THERE = Prepared(select(_ATTEMPT.c.id).where(_ATTEMPT.c.id == bindparam("attempt_id")))
+_TASKS = Prepared(
     select(
         _TASK.c.id,
         _TASK.c.status,
@@ -80,21 +82,35 @@ _TASKS = (
     .where(_TASK.c.job_id == bindparam("job_id"))
     .order_by(_TASK.c.index)
 )
-_DELIVERY_OF = select(_DELIVERY.c.id, _DELIVERY.c.status).where(_DELIVERY.c.job_id == bindparam("job_id"))
-_KNOWN_BLOBS = select(_BLOB.c.name).where(_BLOB.c.name.in_(bindparam("names", expanding=True)))
-_ADD_BLOB = insert(_BLOB).inline()
-_ADD_PICTURE = insert(_PICTURE).inline()
-_ADD_PACE = insert(_PACE).inline()
-_MOVE_PACE = (
+_DELIVERY_OF = Prepared(
+    select(_DELIVERY.c.id, _DELIVERY.c.status).where(_DELIVERY.c.job_id == bindparam("job_id")).with_for_update()
+)
+_ADD_BLOB = Prepared(
+    insert(_BLOB).from_select(
+        ["name", "size", "created_at"],
+        select(
+            bindparam("name", type_=_BLOB.c.name.type),
+            bindparam("size", type_=_BLOB.c.size.type),
+            bindparam("created_at", type_=_BLOB.c.created_at.type),
+        ).where(~exists().where(_BLOB.c.name == bindparam("name"))),
+    )
+)
+"""Where it is not there yet: the same bytes are one blob."""
+_ADD_PICTURE = Prepared.adding(_PICTURE)
+_ADD_PACE = Prepared.adding(_PACE)
+_MOVE_PACE = Prepared(
     update(_PACE)
     .where(_PACE.c.endpoint == bindparam("b_endpoint"), _PACE.c.kind == bindparam("b_kind"))
     .values(mgs_per_second=bindparam("v_rate"), at=bindparam("v_at"))
 )
-_ADD_REVIEW = insert(table_of(ReviewRow)).inline()
+_ADD_REVIEW = Prepared.adding(table_of(ReviewRow))
 _OPEN = (
     select(_ATTEMPT, _TASK.c.graph, _TASK.c.inputs, _TASK.c.cost, _TASK.c.kind, _TASK.c.model)
     .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
     .order_by(_ATTEMPT.c.created_at, _TASK.c.sequence)
+)
+_OPEN_OF_JOB = Prepared(
+    _OPEN.where(_ATTEMPT.c.job_id == bindparam("job_id"), _ATTEMPT.c.status.in_(among(OPEN_ATTEMPT))).with_for_update()
 )
 
 
@@ -102,8 +118,7 @@ _OPEN = (
 class Verb:
     """A job, locked, with what a verb writes about it."""
 
-    session: Session
-    connection: Connection
+    tx: Transaction
     job: dict[str, Any]
     steps: Steps
     now: float
@@ -124,16 +139,21 @@ class Verb:
         return job_from(self.job)
 
 
-def start(session: Session, attempt_id: str, now: float) -> bool:
-    """Mark a claimed attempt as being sent; False if it is no longer claimed."""
-    verb, attempt = _locked(session, attempt_id, now)
-    sent = verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, AttemptStatus.SENT, "")
-    verb.steps.write()
-    return sent
+def start(tx: Transaction, attempt_id: str, now: float) -> bool:
+    """Mark a claimed attempt as being sent; False if it is no longer claimed. Raises UnknownJob.
+
+    The job is not locked: whoever moves its attempts otherwise has them locked, or compares their status.
+    """
+    steps = Steps(tx, at=now)
+    sent = steps.move_unread(AttemptRow, attempt_id, AttemptStatus.CLAIMED, AttemptStatus.SENT, "")
+    if sent is None and tx.first(_IS_THERE, attempt_id=attempt_id) is None:
+        raise UnknownJob("no such attempt", value=attempt_id)
+    steps.write()
+    return sent is not None
 
 
 def settle(
-    session: Session,
+    tx: Transaction,
     attempt_id: str,
     pictures: Sequence[Picture],
     seconds: float,
@@ -148,8 +168,8 @@ def settle(
     An attempt that ended before (settled already, given up, or cancelled with its job) changes nothing: pictures that
     arrive after a cancel are neither kept nor charged, because the hold has been ended by then.
     """
-    verb, attempt = _locked(session, attempt_id, now)
-    if not verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, AttemptStatus.SUCCEEDED, ""):
+    verb, attempt = _locked(tx, attempt_id, now)
+    if not verb.steps.move(AttemptRow, attempt_id, verb.job["id"], attempt.attempt_status, AttemptStatus.SUCCEEDED, ""):
         return job_from(verb.job)
     ended = {"seconds": seconds, "measured": max(0, measured), "error": ""}
     verb.move(TaskRow, attempt.task_id, attempt.task_status, TaskStatus.DONE, "", **ended)
@@ -162,17 +182,17 @@ def settle(
 
 
 def fail(
-    session: Session, attempt_id: str, error: AtelierError, *, retry: bool, elsewhere: bool = False, now: float
+    tx: Transaction, attempt_id: str, error: AtelierError, *, retry: bool, elsewhere: bool = False, now: float
 ) -> Job:
     """End the attempt; its task waits again or failed; see `Books.fail`.
 
     An attempt that never reached an endpoint (not sent, or sent away as busy) is not counted as a try.
     """
-    verb, attempt = _locked(session, attempt_id, now)
-    reached = attempt.status == AttemptStatus.SENT and not isinstance(error, EndpointBusy)
+    verb, attempt = _locked(tx, attempt_id, now)
+    reached = attempt.attempt_status == AttemptStatus.SENT and not isinstance(error, EndpointBusy)
     lost = isinstance(error, EndpointLost | AttemptUnknown)
     to = AttemptStatus.LOST if lost else AttemptStatus.FAILED
-    if not verb.steps.move(AttemptRow, attempt.id, verb.job["id"], attempt.status, to, error.code):
+    if not verb.steps.move(AttemptRow, attempt_id, verb.job["id"], attempt.attempt_status, to, error.code):
         return job_from(verb.job)
     verb.move(
         TaskRow,
@@ -183,20 +203,18 @@ def fail(
         tries=attempt.tries if reached else attempt.tries - 1,
         error=error.code,
         ready=retry,
-        avoid=attempt.endpoint if retry and elsewhere else "",
+        avoid=attempt.attempt_endpoint if retry and elsewhere else "",
     )
     settle_if_ended(verb)
     return verb.done()
 
 
-def cancel(session: Session, job_id: str, reason: str, now: float) -> tuple[Job, tuple[Attempt, ...]]:
+def cancel(tx: Transaction, job_id: str, reason: str, now: float) -> tuple[Job, tuple[Attempt, ...]]:
     """Cancel what is not done yet and settle the job; see `Books.cancel`."""
-    verb = locked_job(session, job_id, now)
+    verb = locked_job(tx, job_id, now)
     if verb.job["status"] not in ledger.OPEN_HOLD:
         return job_from(verb.job), ()
-    running = verb.connection.execute(
-        _OPEN.where(_ATTEMPT.c.job_id == job_id, _ATTEMPT.c.status.in_(OPEN_ATTEMPT))
-    ).all()
+    running = tx.rows(_OPEN_OF_JOB, job_id=job_id)
     for attempt in running:
         verb.move(AttemptRow, attempt.id, attempt.status, AttemptStatus.CANCELLED, reason)
     give_up(verb, JobStatus.CANCELLED, reason)
@@ -206,13 +224,13 @@ def cancel(session: Session, job_id: str, reason: str, now: float) -> tuple[Job,
 
 def give_up(verb: Verb, ending: JobStatus, reason: str, *, error: str = "") -> None:
     """Cancel the tasks that wait or run, for `error` if it was one, and settle what is done."""
-    for task in verb.connection.execute(_TASKS, {"job_id": verb.job["id"]}).all():
+    for task in verb.tx.rows(_TASKS, job_id=verb.job["id"]):
         if task.status in OPEN_TASK:
             verb.move(
                 TaskRow, task.id, task.status, TaskStatus.CANCELLED, reason, ready=False, error=error or task.error
             )
     _settle(verb, ending, reason)
-    queue.give_back_place(verb.session, verb.job["person_id"], verb.job["lane"])
+    queue.give_back_place(verb.tx, verb.job["person_id"], verb.job["lane"])
 
 
 def take_over(session: Session, owner: str, *, alone: bool, lease_until: float, now: float) -> tuple[Attempt, ...]:
@@ -239,29 +257,23 @@ def heartbeat(session: Session, owner: str, lease_until: float) -> None:
     session.connection().execute(renew)
 
 
-def locked_job(session: Session, job_id: str, now: float) -> Verb:
+def locked_job(tx: Transaction, job_id: str, now: float) -> Verb:
     """Read a job and lock its row, so that verbs on one job take turns. Raises UnknownJob."""
-    connection = session.connection()
-    job = connection.execute(_JOB_BY_ID, {"job_id": job_id}).first()
+    job = tx.first(_JOB_BY_ID, job_id=job_id)
     if job is None:
         raise UnknownJob(value=job_id)
-    return Verb(
-        session=session, connection=connection, job=dict(job._mapping), steps=Steps(connection, at=now), now=now
-    )
+    return Verb(tx=tx, job=job._asdict(), steps=Steps(tx, at=now), now=now)
 
 
-def _locked(session: Session, attempt_id: str, now: float) -> tuple[Verb, Row[*tuple[Any, ...]]]:
-    """Read an attempt with its task's state, after locking its job's row."""
-    connection = session.connection()
-    job = connection.execute(_JOB_OF_ATTEMPT, {"attempt_id": attempt_id}).first()
-    if job is None:
+def _locked(tx: Transaction, attempt_id: str, now: float) -> tuple[Verb, Record]:
+    """Read an attempt with its job and its task's state, and lock them."""
+    standing = tx.first(_STANDING, attempt_id=attempt_id)
+    if standing is None:
         raise UnknownJob("no such attempt", value=attempt_id)
-    attempt = connection.execute(_OF_ATTEMPT, {"attempt_id": attempt_id}).one()
-    steps = Steps(connection, at=now)
-    return Verb(session=session, connection=connection, job=dict(job._mapping), steps=steps, now=now), attempt
+    return Verb(tx=tx, job=standing._asdict(), steps=Steps(tx, at=now), now=now), standing
 
 
-def _attempt_from(row: Row[Any], status: AttemptStatus) -> Attempt:
+def _attempt_from(row: Record, status: AttemptStatus) -> Attempt:
     return Attempt(
         id=row.id,
         task_id=row.task_id,
@@ -283,10 +295,7 @@ def _keep(verb: Verb, task_id: str, pictures: Sequence[Picture]) -> None:
     if not pictures:
         return
     sizes = {picture.blob: picture.size for picture in pictures}
-    known = set(verb.connection.execute(_KNOWN_BLOBS, {"names": list(sizes)}).scalars())
-    new = [{"name": name, "size": size, "created_at": verb.now} for name, size in sizes.items() if name not in known]
-    if new:
-        verb.connection.execute(_ADD_BLOB, new)
+    verb.tx.run_each(_ADD_BLOB, [{"name": name, "size": size, "created_at": verb.now} for name, size in sizes.items()])
     rows = [
         {
             "task_id": task_id,
@@ -301,7 +310,7 @@ def _keep(verb: Verb, task_id: str, pictures: Sequence[Picture]) -> None:
         }
         for position, picture in enumerate(pictures)
     ]
-    verb.connection.execute(_ADD_PICTURE, rows)
+    verb.tx.run_each(_ADD_PICTURE, rows)
 
 
 def _screen(verb: Verb, ruling: Ruling) -> None:
@@ -315,25 +324,19 @@ def _screen(verb: Verb, ruling: Ruling) -> None:
             "spoiler": spoiler or verb.job["spoiler"],
             "flagged": flagged,
         }
-        verb.connection.execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))
+        verb.tx.connection().execute(update(_JOB).where(_JOB.c.id == verb.job["id"]).values(**columns))
         verb.job |= columns
 
 
 def _learn(verb: Verb, learnt: Learnt) -> None:
-    moved = {
-        "b_endpoint": learnt.endpoint,
-        "b_kind": learnt.kind,
-        "v_rate": learnt.mgs_per_second,
-        "v_at": verb.now,
-    }
-    if verb.connection.execute(_MOVE_PACE, moved).rowcount == 0:
-        row = {"endpoint": learnt.endpoint, "kind": learnt.kind, "mgs_per_second": learnt.mgs_per_second}
-        verb.connection.execute(_ADD_PACE, {**row, "at": verb.now})
+    rate, where = learnt.mgs_per_second, {"endpoint": learnt.endpoint, "kind": learnt.kind}
+    if not verb.tx.run(_MOVE_PACE, b_endpoint=learnt.endpoint, b_kind=learnt.kind, v_rate=rate, v_at=verb.now):
+        verb.tx.run(_ADD_PACE, mgs_per_second=rate, at=verb.now, **where)
 
 
 def settle_if_ended(verb: Verb) -> None:
     """Settle the job if none of its tasks waits or runs: done if it has a picture, failed for the last error if not."""
-    tasks = verb.connection.execute(_TASKS, {"job_id": verb.job["id"]}).all()
+    tasks = verb.tx.rows(_TASKS, job_id=verb.job["id"])
     if any(task.status in OPEN_TASK for task in tasks):
         return
     if any(task.has_pictures for task in tasks):
@@ -343,19 +346,19 @@ def settle_if_ended(verb: Verb) -> None:
         _settle(verb, JobStatus.FAILED, errors[-1] if errors else OutputMissing.code, tasks)
 
 
-def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Row[Any]] | None = None) -> None:
+def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Record] | None = None) -> None:
     """End the hold and make the delivery due; `ending` is what the job becomes when its delivery ended.
 
     The charge is min(quote, measured) over the tasks that have pictures.
     """
     job_id = verb.job["id"]
     if tasks is None:
-        tasks = verb.connection.execute(_TASKS, {"job_id": job_id}).all()
+        tasks = verb.tx.rows(_TASKS, job_id=job_id)
     drawn = [task for task in tasks if task.has_pictures]
     share = min(sum(task.cost for task in drawn), sum(task.measured for task in drawn))
     bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
-    charged = ledger.settle(verb.session, bill, share, verb.now)
-    delivery = verb.connection.execute(_DELIVERY_OF, {"job_id": job_id}).one()
+    charged = ledger.settle(verb.tx, bill, share, verb.now)
+    delivery = verb.tx.one(_DELIVERY_OF, job_id=job_id)
     ended = {"ending": ending, "charged": charged, "finished_at": verb.now}
     if drawn and verb.job["screening"] == Screening.ASKED:
         verb.move_job(JobStatus.DELIVERING, reason, screening=Screening.HELD, **ended)
@@ -369,4 +372,4 @@ def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Row[Any]
 def _ask_moderators(verb: Verb) -> None:
     """Put the job into the inbox of its community's moderators, or of the operators."""
     row = {"job_id": verb.job["id"], "community_id": verb.job["community_id"] or "", "reason": verb.job["flagged"]}
-    verb.connection.execute(_ADD_REVIEW, {**row, "kind": Kind.HELD, "person_id": "", "state": "open", "at": verb.now})
+    verb.tx.run(_ADD_REVIEW, **row, kind=Kind.HELD, person_id="", state="open", at=verb.now)

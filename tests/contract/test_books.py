@@ -13,6 +13,7 @@ from engine.errors import (
     EndpointBusy,
     EndpointLost,
     ExecutionFailed,
+    Forbidden,
     InsufficientCredits,
     QueueFull,
     UnknownJob,
@@ -107,6 +108,16 @@ async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandC
     counts = await books.counts()
     assert counts[JobStatus.DONE] == 1
     assert set(counts) == set(JobStatus)
+
+
+async def test_a_request_key_is_its_owners(books: Books) -> None:
+    ada, bob = await somebody(books), await somebody(books, "bob")
+    job = await books.accept(new_job(ada, "k"))
+    with pytest.raises(Forbidden):
+        await books.accept(new_job(bob, "k"))
+    assert (await books.accept(new_job(ada, "k"))).id == job.id
+    assert len(await books.jobs()) == 1
+    assert (await books.balance(bob.wallet_id)).held == 0
 
 
 async def test_the_charge_is_measured_where_that_is_less(books: Books) -> None:

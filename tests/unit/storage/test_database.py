@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from engine.errors import DiskFull, Paused, StorageError
+from engine.errors import DiskFull, QueueFull, StorageError
 from storage.database import Database
 from storage.tables import BlobRow, IdentityRow
 
@@ -70,7 +70,7 @@ async def test_one_that_refuses_leaves_the_others_alone(database: Database, poin
     def refuse(session: Session) -> str:
         put(session, "half")
         session.flush()
-        raise Paused
+        raise QueueFull
 
     def fail(session: Session) -> str:
         put(session, "other half")
@@ -90,7 +90,7 @@ async def test_one_that_refuses_leaves_the_others_alone(database: Database, poin
     await asyncio.sleep(0.05)
     points.gate.set()
     results = await asyncio.gather(first, *group, return_exceptions=True)
-    assert [type(result) for result in results] == [str, Paused, str, KeyError, str]
+    assert [type(result) for result in results] == [str, QueueFull, str, KeyError, str]
     assert points.seen["commit"] == 2
     assert await database.read(names) == ["a", "b", "c"]
 

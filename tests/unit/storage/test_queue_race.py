@@ -16,22 +16,22 @@ from storage.database_sqlite import writing_engine
 from storage.people import person, set_policy
 from storage.proof import prove
 from storage.tables import TaskRow
+from storage.transaction import Transaction
 from tests.fakes.books import NEEDS, POLICY, books_in, new_job, somebody
 
 TASKS = 30
 CLAIMER = """
 import sys
-from sqlmodel import Session
 from storage.database_sqlite import writing_engine
 from storage.queue import Claim, claim
+from storage.transaction import Transaction
 from tests.fakes.books import POLICY
 from pathlib import Path
 
 engine = writing_engine(Path(sys.argv[1]))
 while True:
-    with Session(engine) as session:
-        attempt = claim(session, Claim(endpoint="gpu", needs=[sys.argv[2]]), POLICY, 0.0)
-        session.commit()
+    with engine.connect() as connection, connection.begin():
+        attempt = claim(Transaction(connection, len), Claim(endpoint="gpu", needs=[sys.argv[2]]), POLICY, 0.0)
     if attempt is None:
         break
     print(attempt.task_id)
@@ -43,11 +43,12 @@ def filled(path: Path) -> None:
     database = Database.open_blocking(path)
     database.close_blocking()
     engine = writing_engine(path)
-    with Session(engine) as session:
+    with engine.connect() as connection, connection.begin(), Transaction(connection, len) as tx:
         for number in range(TASKS // 6):
-            somebody = person(session, Identity(platform="test", id=f"{number % 3}", name=""), 0.0)
-            intake.accept(session, new_job(somebody, f"k{number}", costs=[10] * 6), POLICY, 0.0)
-        session.commit()
+            somebody = person(tx, Identity(platform="test", id=f"{number % 3}", name=""), 0.0)
+            tx.flush()
+            intake.accept(tx, new_job(somebody, f"k{number}", costs=[10] * 6), POLICY, 0.0)
+        tx.flush()
     engine.dispose()
 
 
@@ -62,9 +63,9 @@ def proved(path: Path) -> list[str]:
 def claim_all(engine: Engine) -> list[str]:
     claimed = []
     while True:
-        with Session(engine) as session:
-            attempt = queue.claim(session, queue.Claim(endpoint="gpu", needs=[NEEDS]), POLICY, 0.0)
-            session.commit()
+        with engine.connect() as connection, connection.begin():
+            wanted = queue.Claim(endpoint="gpu", needs=[NEEDS])
+            attempt = queue.claim(Transaction(connection, len), wanted, POLICY, 0.0)
         if attempt is None:
             return claimed
         claimed.append(attempt.task_id)
