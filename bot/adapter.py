@@ -87,6 +87,17 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
+class UploadLimits(Protocol):
+    """What a platform may know besides: that some chats take larger files than others."""
+
+    def upload_limit(self, place: Place) -> int | None:
+        """The bytes of one file that a place takes, where that is not `Limits.max_upload`; None: any.
+
+        Called by the delivery before a result is composed; does no I/O and raises nothing.
+        """
+
+
+@runtime_checkable
 class DirectMessages(Protocol):
     """What a platform may be able to do besides: reach a person outside the chat that they asked in."""
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.adapter import Adapter, DirectMessages
+from bot.adapter import Adapter, DirectMessages, Limits, UploadLimits
 from bot.delivery_failure import Then, decide
 from bot.delivery_result import compose_result
 from bot.delivery_traffic import Call, Kind, Traffic
@@ -301,7 +301,7 @@ class PlatformDelivery:
             return
         books = self._tools.books
         try:
-            reply = await compose_result(view, delivery, self._tools.blobs, self._limits)
+            reply = await compose_result(view, delivery, self._tools.blobs, self._limits_in(delivery.place))
             if delivery.message_id:
                 await self._edit(call, delivery, reply)
             else:
@@ -315,6 +315,13 @@ class PlatformDelivery:
             self._pings[call.job_id] = (replace(delivery.place, reply_to=delivery.message_id), ready_reply(view.job))
             self._traffic.want(Kind.PING, call.chat, call.job_id, self._now())
         self._tools.board.changed(delivery.job_id)
+
+    def _limits_in(self, place: Place) -> Limits:
+        """The platform's limits, with what that chat takes."""
+        adapter = self._adapter
+        if not isinstance(adapter, UploadLimits):
+            return self._limits
+        return replace(self._limits, max_upload=adapter.upload_limit(place))
 
     def _waited_long(self, view: JobView) -> bool:
         job, after = view.job, self._tools.ping_after

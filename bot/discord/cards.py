@@ -39,6 +39,7 @@ class Card:
 
     view: ui.LayoutView
     files: tuple[discord.File, ...] = ()
+    size: int = 0  # bytes of the largest file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +124,8 @@ class Cards:
         foot = [*notes, *([f"`{reply.job_id}`"] if reply.job_id and reply.tone is not Tone.WORKING else [])]
         if foot:
             container.add_item(ui.TextDisplay("\n".join(f"-# {note}" for note in foot)))
-        view = ui.LayoutView(timeout=None)
-        view.add_item(container)
-        return Card(view=view, files=tuple(sent))
+        size = max((len(upload.file.data) for upload in uploads), default=0)
+        return Card(view=view_of(container), files=tuple(sent), size=size)
 
     def _rows(self, reply: Reply, locale: str) -> list[ui.ActionRow[Any]]:
         return [
@@ -136,9 +136,15 @@ class Cards:
 
 
 def _plain(body: str, tone: Tone) -> Card:
+    return Card(view=view_of(ui.Container(ui.TextDisplay(body), accent_colour=COLOURS[tone])))
+
+
+def view_of(container: ui.Container[Any]) -> ui.LayoutView:
+    """A view of one container, stopped: presses are found by their pattern, so discord.py need not remember it."""
     view = ui.LayoutView(timeout=None)
-    view.add_item(ui.Container(ui.TextDisplay(body), accent_colour=COLOURS[tone]))
-    return Card(view=view)
+    view.add_item(container)
+    view.stop()
+    return view
 
 
 def _media(uploads: Sequence[_Upload], alt: str, *, spoiler: bool) -> list[ui.Item[Any]]:

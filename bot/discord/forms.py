@@ -13,7 +13,7 @@ from discord import ui
 
 from bot.discord import ids
 from bot.discord.buttons import PanelButton, PanelSelect, plain_button
-from bot.discord.cards import COLOURS
+from bot.discord.cards import COLOURS, view_of
 from bot.discord.words import Words, escaped, shortened
 from bot.replies import FieldKind, Form, FormField, Tone
 
@@ -127,6 +127,11 @@ class Forms:
             modal.add_item(self._input(locale, one, filled.get(one.name) or one.value))
         return modal
 
+    def line_modal(self, locale: str, line: str, *, custom_id: str) -> ui.Modal:
+        """A modal that asks for a line anew."""
+        title, label = self._words.say(locale, "ask-edit"), self._words.say(locale, "edit-line")
+        return self.text_modal(locale, title=title, label=label, name="line", value=line, custom_id=custom_id)
+
     def text_modal(self, locale: str, *, title: str, label: str, name: str, value: str, custom_id: str) -> ui.Modal:
         """A modal that asks for one text."""
         modal = ui.Modal(title=shortened(title, LONGEST_LABEL), custom_id=custom_id)
@@ -171,9 +176,7 @@ class Forms:
         for select in panel.selects:
             container.add_item(ui.ActionRow(self._shown(locale, select, panel.target)))
         container.add_item(ui.ActionRow(*self._buttons(locale, panel)))
-        view = ui.LayoutView(timeout=None)
-        view.add_item(container)
-        return view
+        return view_of(container)
 
     def _shown(self, locale: str, select: Select, target: ids.Target) -> PanelSelect:
         label = self._label(locale, select.field)
