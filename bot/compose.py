@@ -12,6 +12,7 @@ import structlog
 
 from bot.adapter import Adapter
 from bot.commands import Commands
+from bot.compose_safety import build_safety, build_screener
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
 from bot.delivery_platform import Tools
@@ -23,6 +24,7 @@ from bot.service import Service
 from bot.texts import Texts
 from bot.upkeep import Upkeep
 from config.settings import EndpointSettings, Settings, config_dir, load_settings
+from engine.admission import Access, Admission
 from engine.board import Board
 from engine.clock import SystemClock
 from engine.dispatcher import Dispatcher
@@ -36,7 +38,9 @@ from engine.model import Identity
 from engine.moderation import Copies, Moderation
 from engine.pace import Pace
 from engine.ports import Accounts, Blobs, Books, Clock, Deliveries
-from engine.studio import Access, Studio
+from engine.ports_moderation import Drains, Preferences, Reviews
+from engine.screening import Screener
+from engine.studio import Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
 
@@ -147,7 +151,8 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         await pool.start()
         stack.push_async_callback(pool.close)
         own_jobs = set[str]() if alone else None
-        dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs)
+        screener = build_screener(settings, storage.books, storage.accounts, storage.reviews, blobs, build_safety())
+        dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs, screener)
         pool.subscribe(dispatcher.wake)
         studio = Studio(
             books=books,
@@ -159,7 +164,8 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             pace=pace,
             clock=clock,
             dispatch=dispatcher,
-            access=build_access(settings),
+            admission=Admission(books=books, accounts=storage.accounts, access=build_access(settings)),
+            screener=screener,
             image_limits=build_image_limits(settings),
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
@@ -197,6 +203,9 @@ class Storage:
     books: Books
     accounts: Accounts
     deliveries: Deliveries
+    reviews: Reviews
+    preferences: Preferences
+    drains: Drains
     blobs: Blobs
     copies: Copies  # what our sampler's folders hold of them
     retention: "Retention"
@@ -210,6 +219,9 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     from storage.books import open_books
     from storage.database import Database
     from storage.deliveries import open_deliveries
+    from storage.drains import open_drains
+    from storage.preferences import open_preferences
+    from storage.reviews import open_reviews
 
     policy = build_policy(settings)
     database = await Database.open(settings.database_path)
@@ -222,6 +234,9 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         books=open_books(database, clock, policy),
         accounts=open_accounts(database, clock, policy),
         deliveries=open_deliveries(database, clock),
+        reviews=open_reviews(database, clock),
+        preferences=open_preferences(database, clock),
+        drains=open_drains(database, clock),
         blobs=blobs,
         copies=retention.copies,
         retention=retention,
@@ -244,7 +259,14 @@ def build_retention(settings: Settings, database: "Database", blobs: "FileBlobs"
 
 
 def build_dispatcher(
-    settings: Settings, storage: Storage, pool: Pool, board: Board, pace: Pace, clock: Clock, own_jobs: set[str] | None
+    settings: Settings,
+    storage: Storage,
+    pool: Pool,
+    board: Board,
+    pace: Pace,
+    clock: Clock,
+    own_jobs: set[str] | None,
+    screener: Screener,
 ) -> Dispatcher:
     """The loop between the queue and the endpoints; `own_jobs` as in `Service`."""
     return Dispatcher(
@@ -255,6 +277,7 @@ def build_dispatcher(
         clock=clock,
         pace=pace,
         max_tries=settings.tasks.max_tries,
+        screener=screener,
         only_jobs=own_jobs,
     )
 

@@ -22,6 +22,7 @@ from engine.errors import (
     EndpointFull,
     EndpointLost,
     ExecutionFailed,
+    Unsafe,
 )
 from engine.images import picture_size
 from engine.marking import mark
@@ -30,6 +31,8 @@ from engine.pace import Pace, ShareMeter
 from engine.ports import Blobs, Books, Clock, Endpoint
 from engine.pricing import measured
 from engine.retry import Crowds, Rests, decide
+from engine.safety.verdicts import Ruling
+from engine.screening import Screener
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +58,7 @@ class Dispatcher:
         clock: Clock,
         pace: Pace,
         max_tries: int,
+        screener: Screener,
         only_jobs: Collection[str] | None = None,
     ) -> None:
         """`only_jobs` is a live collection that claims are restricted to (a console alone); None serves every job."""
@@ -65,6 +69,7 @@ class Dispatcher:
         self._clock = clock
         self._pace = pace
         self._max_tries = max_tries
+        self._screener = screener
         self._only_jobs = only_jobs
         self._wake = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -236,7 +241,13 @@ class Dispatcher:
         learnt = self._pace.observe(endpoint.name, attempt.kind, attempt.cost, seconds)
         self._crowds.succeeded(endpoint.name)
         self._rests.succeeded(endpoint.name)
-        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds, learnt))
+        try:
+            ruling = await self._patiently(lambda: self._screener.result(attempt.job_id, outcome.files))
+        except Unsafe as error:
+            refusal = error
+            await self._patiently(lambda: self._failed(attempt, refusal))
+            return
+        await self._patiently(lambda: self._settle(endpoint, attempt, outcome, seconds, learnt, ruling))
 
     async def _until_ready(self, endpoint: Endpoint) -> None:
         deadline = self._clock.now() + RECONCILE_WAIT
@@ -246,11 +257,17 @@ class Dispatcher:
             await self._clock.sleep(0.1)
 
     async def _settle(
-        self, endpoint: Endpoint, attempt: Attempt, outcome: Outcome, seconds: float, learnt: Learnt | None
+        self,
+        endpoint: Endpoint,
+        attempt: Attempt,
+        outcome: Outcome,
+        seconds: float,
+        learnt: Learnt | None,
+        ruling: Ruling,
     ) -> None:
         pictures = [await self._keep(file) for file in outcome.files]
         share = measured(seconds, endpoint.weight)
-        job = await self._books.settle(attempt.id, pictures, outcome.seconds, share, learnt=learnt)
+        job = await self._books.settle(attempt.id, pictures, outcome.seconds, share, learnt=learnt, ruling=ruling)
         if is_forgotten(job):  # while the pictures came: nobody knows of them, and nobody else would remove them
             for blob in await self._books.unreferenced([picture.blob for picture in pictures]):
                 await self._blobs.delete(blob)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from engine.errors import Unsafe
-from engine.model import Actor, Job, OptionValue, OutputFile, Request
+from engine.model import Actor, Job, NewJob, OptionValue, OutputFile, Request
 from engine.policies import CommunityPolicy
 from engine.ports import Accounts, Blobs, Books
 from engine.ports_moderation import Reviews, Safety
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 GENERATIONS = 5  # pictures back that a request is read with
 _NEGATIVE = "negative"
+_USUAL = 7.0  # guidance
+_BLOB = re.compile(r"[0-9a-f]{64}")
 _WISHES_BELOW = 1.0  # guidance at which what is not wanted starts to be drawn
 _EMBEDDING = re.compile(r"embedding:([^\s,:()]{1,255})")
 _CHOSEN = frozenset({SlotType.CHOICE, *FILES})  # from lists that templates and operators make
@@ -32,6 +34,11 @@ class Screened:
     request: Request
     screening: Screening = Screening.NONE
     flagged: str = ""
+
+    def job(self, new: NewJob) -> NewJob:
+        """Give the job that is made of it, as it was planned."""
+        request = replace(new.request, place=self.request.place, spoiler=self.request.spoiler)
+        return replace(new, request=request, screening=self.screening, flagged=self.flagged)
 
 
 class Screener:
@@ -48,8 +55,11 @@ class Screener:
         self._blobs = blobs
         self._nsfw = nsfw
 
-    async def request(self, actor: Actor, request: Request, template: Template) -> Screened:
-        """Look at what is asked for. Raises Unsafe, which is counted and logged without the words."""
+    async def request(self, actor: Actor, request: Request, template: Template | None) -> Screened:
+        """Look at what is asked for; None for a template that is gone.
+
+        Raises Unsafe, which is counted, and logged without the words.
+        """
         before, parent = await self._parents(request)
         community = actor.community
         asked = asked_of(
@@ -118,31 +128,29 @@ class Screener:
 
 def asked_of(
     options: Mapping[str, OptionValue],
-    template: Template,
+    template: Template | None,
     *,
     policy: CommunityPolicy,
     before: Sequence[str] = (),
     community: str = "",
 ) -> Asked:
-    """Give a request as the checks read it: every slot that takes words, and every name.
+    """Give a request as the checks read it: every slot that takes words, and the names of LoRAs and embeddings.
 
-    What is not wanted is no wish, unless guidance is so low that it would be drawn.
+    What is not wanted is no wish, unless guidance is so low that it would be drawn. Without a template all text is
+    read as words.
     """
-    given = dict(options)
     wished: list[str] = []
     unwanted: list[str] = []
     names: list[str] = []
-    for slot in template.slots.values():
-        value = given.get(slot.name)
-        if not isinstance(value, str) or slot.type in _CHOSEN or slot.name == "model":
+    for name, value in options.items():
+        kind = _kind_of(name, template)
+        if not isinstance(value, str) or kind in _CHOSEN or name == "model" or _BLOB.fullmatch(value):
             continue
-        if slot.type is SlotType.MODEL or slot.name == "loras":
+        if kind is SlotType.MODEL or name == "loras":
             names.append(value)
-        elif slot.name == _NEGATIVE:
-            unwanted.append(value)
         else:
-            wished.append(value)
-    guidance = given.get("cfg", 7.0)
+            (unwanted if name == _NEGATIVE else wished).append(value)
+    guidance = options.get("cfg", _USUAL)
     if isinstance(guidance, int | float) and guidance < _WISHES_BELOW:
         wished, unwanted = wished + unwanted, []
     names += [name for text in wished for name in _EMBEDDING.findall(text)]
@@ -154,17 +162,21 @@ def asked_of(
         words=policy.words,
         off=frozenset(policy.rules_off),
         community=community,
-        template=template.name,
+        template="" if template is None else template.name,
     )
 
 
-def input_blobs(options: Mapping[str, OptionValue], template: Template) -> tuple[str, ...]:
-    """Name the pictures that a request starts from; masks show nothing."""
+def _kind_of(name: str, template: Template | None) -> SlotType | None:
+    slot = None if template is None else template.slots.get(name)
+    return None if slot is None else slot.type
 
+
+def input_blobs(options: Mapping[str, OptionValue], template: Template | None) -> tuple[str, ...]:
+    """Name the pictures that a request starts from; masks show nothing."""
     return tuple(
-        str(options[slot.name])
-        for slot in template.slots.values()
-        if slot.type is SlotType.IMAGE and options.get(slot.name) is not None
+        str(value)
+        for name, value in options.items()
+        if (name == "image" if template is None else _kind_of(name, template) is SlotType.IMAGE)
     )
 
 

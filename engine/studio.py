@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
+from engine.admission import Access, Admission, placed
 from engine.board import Board, steps
 from engine.endpoints.pool import ModelCard, Pool
-from engine.errors import AccessDenied, Forbidden, JobStarted, NothingCanRun, UnknownJob
+from engine.errors import Forbidden, JobStarted, NothingCanRun, UnknownJob
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
 from engine.model import (
     Actor,
@@ -30,8 +31,11 @@ from engine.model import (
 from engine.pace import Load, Pace, work_left
 from engine.plans import Plan, plan
 from engine.ports import Blobs, Books, Clock, Deliveries
+from engine.screening import Screened, Screener
 from engine.steering import Steering
 from engine.workflows.library import Library
+
+__all__ = ["Access", "Dispatch", "Studio"]
 
 log = structlog.get_logger(__name__)
 
@@ -44,15 +48,6 @@ class Dispatch(Protocol):
 
     async def abandon(self, attempt: Attempt) -> None:
         """Stop an attempt whose job was cancelled."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Who is served at all."""
-
-    operators: frozenset[str]  # "platform:id"
-    open: bool
-    allowed: frozenset[str]  # "platform:guild or chat id", when not open
 
 
 class Studio:
@@ -70,7 +65,8 @@ class Studio:
         pace: Pace,
         clock: Clock,
         dispatch: Dispatch,
-        access: Access,
+        admission: Admission,
+        screener: Screener,
         image_limits: ImageLimits,
     ) -> None:
         self._books = books
@@ -82,7 +78,8 @@ class Studio:
         self._pace = pace
         self._clock = clock
         self._dispatch = dispatch
-        self._access = access
+        self._admission = admission
+        self._screener = screener
         self._image_limits = image_limits
         self._load = Load()
         self.steering = Steering(books=books, pool=pool, board=board)
@@ -97,26 +94,16 @@ class Studio:
         community: str = "",
         community_name: str = "",
         power: Power = Power.MEMBER,
+        roles: frozenset[str] = frozenset(),
     ) -> Actor:
         """Find (or greet) whoever asks; `community` is the guild or chat id, empty in direct messages.
 
-        `power` is what the platform says that they have there: who may do everything is for the settings alone.
+        `power` is what the platform says that they have there: who may do everything is for the settings alone. Who
+        has one of the `roles` (the platform's ids) that the community names for it moderates there.
         """
-        person = await self._books.person(identity)
-        found = await self._books.community(identity.platform, community, community_name) if community else None
-        console = identity.platform == "console"  # whoever may read the door's key owns the machine
-        operator = console or f"{identity.platform}:{identity.id}" in self._access.operators
-        given = Power.OPERATOR if operator else Power.MODERATOR if power is Power.OPERATOR else power
-        return Actor(person=person, identity=identity, power=given, community=found, locale=locale)
-
-    def _admit(self, actor: Actor) -> None:
-        if actor.power is Power.NOBODY:
-            raise AccessDenied
-        if actor.power is Power.OPERATOR or self._access.open:
-            return
-        place = actor.community.external_id if actor.community else actor.identity.id
-        if f"{actor.identity.platform}:{place}" not in self._access.allowed:
-            raise AccessDenied
+        return await self._admission.actor(
+            identity, locale=locale, community=community, community_name=community_name, power=power, roles=roles
+        )
 
     def require_power(self, actor: Actor, job: Job, action: str) -> None:
         """Raise Forbidden unless the job is the actor's own, or they moderate its place, or are an operator."""
@@ -135,7 +122,7 @@ class Studio:
 
     async def keep_image(self, actor: Actor, data: bytes, *, name: str) -> KeptImage:
         """Check a picture that somebody sent and keep it as an upright PNG. Raises ImageRejected."""
-        self._admit(actor)
+        self._admission.admit(actor)
         clean = await asyncio.to_thread(clean_image, data, self._image_limits, name=name)
         width, height = picture_size(clean)
         return KeptImage(blob=await self._blobs.put(clean), width=width, height=height)
@@ -147,9 +134,12 @@ class Studio:
 
     async def estimate(self, actor: Actor, requests: Sequence[Request]) -> Quote:
         """Say what requests would cost and how long they would wait; nothing is queued."""
-        self._admit(actor)
+        for request in requests:
+            self._admission.admit_to(actor, request.place)
         tasks = [task for request in requests for task in self._plan(request).tasks]
         self._require_endpoint(tasks)
+        for request in requests:
+            await self._screened(actor, request)
         cost = sum(task.cost for task in tasks)
         lane = requests[0].lane if requests else Lane.FAST
         work = Counter(await self._books.work_before(actor.person.id, lane))
@@ -161,13 +151,15 @@ class Studio:
         """Accept a request: its credits are held and its tasks queued when this returns.
 
         The same `request_key` gives the same job. `planned` are tasks that its template does not make any more. Raises
-        UserError or Refusal, and then nothing was written.
+        UserError or Refusal, and then nothing was written (but that a request was refused is counted).
         """
-        self._admit(actor)
+        self._admission.admit_to(actor, request.place)
+        place = placed(actor, request.place, private=request.private)
         planned = planned or self._plan(request)
         self._require_endpoint(planned.tasks)
+        screened = await self._screened(actor, replace(planned.request, place=place))
         community_id = actor.community.id if actor.community else None
-        job = await self._books.accept(planned.new_job(actor.person.id, community_id))
+        job = await self._books.accept(screened.job(planned.new_job(actor.person.id, community_id)))
         self._load.add(self._seconds({planned.tasks[0].kind: job.quote}) or 0.0, self._clock.now())
         log.info("accepted", job=job.id, template=job.template, tasks=job.count, quote=job.quote)
         self._board.changed(job.id)
@@ -186,7 +178,8 @@ class Studio:
         request = replace(request, request_key=job.request_key, lane=job.lane, place=job.place)
         planned = self._plan(request)
         self._require_endpoint(planned.tasks)
-        after = await self._books.amend(job_id, planned.new_job(job.person_id, job.community_id))
+        screened = await self._screened(actor, planned.request)
+        after = await self._books.amend(job_id, screened.job(planned.new_job(job.person_id, job.community_id)))
         if after.status not in (JobStatus.QUEUED, JobStatus.HELD):
             raise JobStarted(value=job_id)
         self._board.changed(job_id)
@@ -195,6 +188,11 @@ class Studio:
 
     def _plan(self, request: Request) -> Plan:
         return plan(request, self._library.get(request.template))
+
+    async def _screened(self, actor: Actor, request: Request) -> Screened:
+        """Have a request looked at; its template may be gone by now."""
+        known = request.template in self._library.names()
+        return await self._screener.request(actor, request, self._library.get(request.template) if known else None)
 
     def _require_endpoint(self, tasks: Sequence[BoundTask]) -> None:
         for needs in dict.fromkeys(task.needs for task in tasks):

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.adapter import Command
+from bot.adapter import Adapter, Command
 from bot.commands import Commands
 from bot.delivery import DeliveryService
 from bot.delivery_platform import Tools
 from bot.replies import Reply
 from bot.requests import Defaults, RequestResolver
 from config.settings import config_dir
+from engine.admission import Admission
 from engine.board import Board
 from engine.clock import SystemClock
 from engine.dispatcher import Dispatcher
@@ -22,6 +23,11 @@ from engine.model import Identity, JobView, Place
 from engine.moderation import Moderation
 from engine.pace import Pace
 from engine.ports import Accounts, Books, Deliveries
+from engine.ports_moderation import Reviews, Safety
+from engine.safety.guard import Guard, RuleSafety
+from engine.safety.rules import Rules
+from engine.safety.verdicts import Verdict
+from engine.screening import Screener
 from engine.studio import Access, Studio
 from engine.workflows.library import Library
 from engine.workflows.lint import missing
@@ -32,11 +38,14 @@ from storage.database import Database
 from storage.deliveries import open_deliveries
 from storage.leftovers import SamplerFolders
 from storage.policy import Policy
+from storage.reviews import open_reviews
 from tests.fakes.adapter import FakeAdapter
 from tests.fakes.endpoint import FakeEndpoint
 
 ADA = Identity(platform="fake", id="1", name="Ada")
 BOB = Identity(platform="fake", id="2", name="Bob")
+OPEN = Access(operators=frozenset(), open=True, allowed=frozenset())
+RULES = Rules.load(config_dir() / "safety" / "rules.toml")
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2048 * 2048, max_side=4096)
 PATIENCE = 20.0  # seconds before a wait in a test is a hang
 
@@ -51,6 +60,7 @@ class House:
     database: Database
     studio: Studio
     accounts: Accounts
+    reviews: Reviews
     moderation: Moderation
     commands: Commands
     dispatcher: Dispatcher
@@ -100,21 +110,36 @@ async def open_house(
     adapter: FakeAdapter | None = None,
     policy: Policy | None = None,
     access: Access | None = None,
+    safety: Safety | None = None,
     max_tries: int = 3,
     running: bool = True,
     only_jobs: set[str] | None = None,
     ping_after: float = 0.0,
+    build: Callable[[Studio], Adapter] | None = None,
 ) -> AsyncIterator[House]:
-    """Open a bot on a folder; `running` starts dispatcher and delivery. Opening the folder again is a restart."""
+    """Open a bot on a folder; `running` starts dispatcher and delivery. Opening the folder again is a restart.
+
+    `build` makes another platform's adapter, which the delivery then serves besides; starting it is left to the caller.
+    """
     board, clock, pace = Board(), SystemClock(), Pace()
     ends = list(endpoints) if endpoints is not None else [FakeEndpoint(slots=8)]
     platform = adapter or FakeAdapter()
     database = await Database.open(folder / "atelier.db")
     books = open_books(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
+    accounts = open_accounts(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
     deliveries = open_deliveries(database, clock)
+    reviews = open_reviews(database, clock)
     blobs = FileBlobs(folder / "blobs")
     pool = Pool(ends, missing=missing)
     await pool.start()
+    screener = Screener(
+        safety=safety or Guard([RuleSafety(RULES)]),
+        books=books,
+        accounts=accounts,
+        reviews=reviews,
+        blobs=blobs,
+        nsfw=Verdict.HOLD,
+    )
     dispatcher = Dispatcher(
         books=books,
         blobs=blobs,
@@ -123,6 +148,7 @@ async def open_house(
         clock=clock,
         pace=pace,
         max_tries=max_tries,
+        screener=screener,
         only_jobs=only_jobs,
     )
     studio = Studio(
@@ -135,10 +161,10 @@ async def open_house(
         pace=pace,
         clock=clock,
         dispatch=dispatcher,
-        access=access or Access(operators=frozenset(), open=True, allowed=frozenset()),
+        admission=Admission(books=books, accounts=accounts, access=access or OPEN),
+        screener=screener,
         image_limits=LIMITS,
     )
-    accounts = open_accounts(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
     moderation = Moderation(
         accounts=accounts,
         books=books,
@@ -160,7 +186,8 @@ async def open_house(
         clock=clock,
         ping_after=ping_after,
     )
-    delivery = DeliveryService(adapters=[platform], tools=tools)
+    adapters = [platform, build(studio)] if build is not None else [platform]
+    delivery = DeliveryService(adapters=adapters, tools=tools)
     loops = [asyncio.create_task(dispatcher.run()), asyncio.create_task(delivery.run())] if running else []
     try:
         yield House(
@@ -170,6 +197,7 @@ async def open_house(
             database=database,
             studio=studio,
             accounts=accounts,
+            reviews=reviews,
             moderation=moderation,
             commands=commands,
             dispatcher=dispatcher,
