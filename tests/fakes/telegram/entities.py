@@ -20,7 +20,8 @@ STYLES = {
     "tg-emoji": "custom_emoji",
 }  # fmt: skip
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
-ATTRIBUTE = re.compile(r"""\s*([^\s=>/"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9.-]*)(?=[\s>])))?""")
+NAME = re.compile(r"""\s*([^\s=>/"']+)""")
+VALUE = re.compile(r"""\s*=\s*(?:"([^"]*)(?:"|$)|'([^']*)(?:'|$)|([A-Za-z0-9.-]*))""")
 FOUND = re.compile(
     r"(?P<bot_command>(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/]))"
     r"|(?P<url>https?://[^\s<>\"]+[^\s<>\".,;:!?)\]])"
@@ -101,18 +102,30 @@ class _Reader:
             raise self.fail(f'Unsupported start tag "{tag}" at byte offset {at}')
         self.position, argument = named.end(), ""
         while not (end := re.compile(r"\s*>").match(self.source, self.position)):
-            attribute = ATTRIBUTE.match(self.source, self.position)
             if not self.source[self.position :].strip():
                 raise self.fail(f"Unclosed start tag at byte offset {at}")
-            if not attribute:
-                raise self.fail(f'Empty attribute name in the tag "{tag}" at byte offset {at}')
-            name, value = attribute[1], next((part for part in attribute.groups()[1:] if part is not None), "")
-            argument = argument_of(tag, name, html.unescape(value)) or argument
-            self.position = attribute.end()
+            argument = self._attribute(tag, at) or argument
         if tag == "span" and argument != "spoiler":
             raise self.fail(f'Tag "span" must have class "tg-spoiler" at byte offset {at}')
         self.position = end.end()
         self.open.append(_Open(tag, len(self.plain), argument))
+
+    def _attribute(self, tag: str, at: int) -> str:
+        """Read an attribute of the tag that begins at a byte; what it says that matters, or nothing."""
+        name = NAME.match(self.source, self.position)
+        if not name:
+            raise self.fail(f'Empty attribute name in the tag "{tag}" at byte offset {at}')
+        self.position = name.end()
+        value = VALUE.match(self.source, self.position)
+        if not value:
+            return argument_of(tag, name[1], "")
+        self.position = value.end()
+        token = value[3]
+        if token is not None and not re.compile(r"\s|>|$").match(self.source, self.position):
+            begin = self.offset(value.start(3))
+            raise self.fail(f"Unexpected end of name token at byte offset {begin}")
+        quoted = value[1] if value[1] is not None else value[2]
+        return argument_of(tag, name[1], token.lower() if token is not None else html.unescape(quoted))
 
     def _end_tag(self) -> None:
         at = self.offset(self.position)

@@ -28,6 +28,9 @@ class FloodLimits:
     second: float = 0.9
 
 
+NO_LIMITS = FloodLimits(chat_per_second=0, group_per_minute=0, all_per_second=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Excess:
     """A call over a limit, or one that went on during a flood wait."""

@@ -80,6 +80,7 @@ class FakeTelegram:
         self.base_url = self.base_file_url = ""
         self._port = port
         self.updates.inspect = self._inspect
+        self.updates.woken = self.world.pulse
 
     async def __aenter__(self) -> Self:
         """Listen on a free loopback port, or on the one that was asked for."""

@@ -57,6 +57,7 @@ class Updates:
         self.polls = 0  # calls of getUpdates so far
         self.conflicts = 0
         self.inspect: Callable[[Update], None] = lambda update: None
+        self.woken: Callable[[], None] = lambda: None  # called when a poll begins or ends, or what waits changes
         self.changed = asyncio.Event()  # pulsed when an update is added or confirmed
         self._next = first_id
         self._poll: _Poll | None = None
@@ -85,6 +86,12 @@ class Updates:
         """The bot has all updates below this number."""
         while self.pending and self.pending[0].id < before:
             self.confirmed.append(self.pending.popleft())
+        self._pulse()
+
+    def take(self, update: Update) -> None:
+        """The bot has this update; ValueError if it was not waiting."""
+        self.pending.remove(update)
+        self.confirmed.append(update)
         self._pulse()
 
     def unconfirm(self, count: int = 1) -> list[Update]:
@@ -142,6 +149,7 @@ class Updates:
     async def _wait(self, offset: int, limit: int, seconds: float) -> list[Update]:
         self.end_poll()
         poll = self._poll = _Poll(wake=asyncio.Event())
+        self.woken()
         try:
             async with asyncio.timeout(seconds):
                 while not self._ready(offset, limit):
@@ -156,9 +164,11 @@ class Updates:
         finally:
             if self._poll is poll:
                 self._poll = None
+            self.woken()
         return self._ready(offset, limit)
 
     def _pulse(self) -> None:
         self.changed.set()
+        self.woken()
         if self._poll:
             self._poll.wake.set()

@@ -90,8 +90,7 @@ class Webhook:
             delivery = await self._try(session, update)
             if 200 <= delivery.status < 300:
                 with contextlib.suppress(ValueError):
-                    self.updates.pending.remove(update)
-                    self.updates.confirmed.append(update)
+                    self.updates.take(update)
                 return
             await asyncio.sleep(wait)
             wait = min(wait * 2, 60)

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.telegram.entities import Entity, formatted
-from tests.fakes.telegram.errors import bad_request, forbidden
+from tests.fakes.telegram.errors import Refusal, bad_request, forbidden
 from tests.fakes.telegram.files import Media, Upload
 from tests.fakes.telegram.keyboards import keyboard_of
 from tests.fakes.telegram.model import GENERAL, Chat, Keyboard, Kind, Message, Status, Topic
@@ -180,5 +180,5 @@ def media_of(request: Request, kind: str, value: Any, name: str = "") -> Media:
     if upload is None:
         raise bad_request(f"there is no {kind} in the request")
     if len(upload.data) > request.server.files.limits.upload:
-        raise bad_request("file is too big")
+        raise Refusal(413, "Request Entity Too Large")
     return request.server.files.receive(kind, upload)
