@@ -22,7 +22,7 @@ Files = dict[int, File]  # by the number in "files[0]"
 DIRECT_UPLOAD_LIMIT = 10 * MIB
 NONCE_REMEMBERED = 180.0  # seconds; Discord says "the past few minutes"
 OLD = 3600.0  # seconds, after which edits are counted
-OLD_EDITS = 1  # so many edits of an old message...
+OLD_EDITS = 3  # so many edits of an old message (Discord does not say how many; clients saw "a few")...
 OLD_EDITS_WITHIN = 3600.0  # ...in so many seconds
 LEGACY = ("content", "embeds", "poll", "sticker_ids")
 
@@ -74,7 +74,6 @@ class Composer:
 
     def edit(self, message: Message, changes: Draft, files: Files) -> None:
         """Change what the keys of `changes` name; a loading answer becomes a message by it."""
-        self._count_old_edit(message)
         errors: Errors = {}
         before = (message.flags, list(message.attachments))
         if (asked := changes.get("flags")) is not None:
@@ -160,15 +159,15 @@ class Composer:
             return
         world.emit(event, body, guild)
 
-    def _count_old_edit(self, message: Message) -> None:
-        """30046 for the second edit within an hour of a message that is older than one."""
+    def count_old_edit(self, message: Message) -> None:
+        """30046 for too many edits, within an hour, of a message that is older than one."""
         now = self._server.clock.now()
         if now - message.created < OLD or message.loading:
             return
         recent = [at for at in message.old_edits if now - at < OLD_EDITS_WITHIN]
         if len(recent) >= self._server.old_edits:
             wait = OLD_EDITS_WITHIN - (now - recent[0])
-            raise Refusal(30046, retry_after=round(wait, 3), **{"global": False})
+            raise Refusal(30046, more={"retry_after": round(wait, 3), "global": False})
         message.old_edits = [*recent, now]
 
     def _referenced(self, channel: Channel, reference: dict[str, Any], errors: Errors) -> int | None:

@@ -7,7 +7,7 @@ from tests.fakes.discord import payloads
 from tests.fakes.discord.composing import DIRECT_UPLOAD_LIMIT
 from tests.fakes.discord.interactions import Interaction, Type
 from tests.fakes.discord.messages import Message
-from tests.fakes.discord.permissions import DIRECT, P, in_channel
+from tests.fakes.discord.permissions import P, in_channel
 from tests.fakes.discord.world import Channel, Kind, User
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ class Doing:
             "attachment_size_limit": guild.upload_limit if guild else DIRECT_UPLOAD_LIMIT,
         }
         if guild is None:
-            payload |= {"user": payloads.user(self._user), "app_permissions": str(int(DIRECT))}
+            own = payload["context"] == BOT_DM
+            powers_in_private = EXTERNAL_APP_POWERS if own else EXTERNAL_APP_POWERS & ~P.EXTERNAL_EMOJIS
+            payload |= {"user": payloads.user(self._user), "app_permissions": str(int(powers_in_private))}
         else:
             member = payloads.member_with_user(guild.members[self._user.id])
             member["permissions"] = str(int(in_channel(self._user, channel, now=now)))

@@ -16,20 +16,19 @@ def check_embeds(embeds: list[dict[str, Any]]) -> Errors:
         errors["embeds"] = ("BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
     total = 0
     for number, embed in enumerate(embeds):
-        texts = {(key,): (embed.get(key), limit) for key, limit in LIMITS.items()}
-        texts[("footer", "text")] = ((embed.get("footer") or {}).get("text"), 2048)
-        texts[("author", "name")] = ((embed.get("author") or {}).get("name"), 256)
+        texts = {key: (embed.get(key), limit) for key, limit in LIMITS.items()}
+        texts["footer.text"] = ((embed.get("footer") or {}).get("text"), 2048)
+        texts["author.name"] = ((embed.get("author") or {}).get("name"), 256)
         fields = embed.get("fields") or []
         if len(fields) > 25:
             errors[f"embeds.{number}.fields"] = ("BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
         for place, field in enumerate(fields):
-            texts[("fields", str(place), "name")] = (field.get("name"), 256)
-            texts[("fields", str(place), "value")] = (field.get("value"), 1024)
+            texts[f"fields.{place}.name"] = (field.get("name"), 256)
+            texts[f"fields.{place}.value"] = (field.get("value"), 1024)
         for path, (text, limit) in texts.items():
             total += len(text or "")
             if len(text or "") > limit:
-                where = ".".join(("embeds", str(number), *path))
-                errors[where] = ("BASE_TYPE_MAX_LENGTH", f"Must be {limit} or fewer in length.")
+                errors[f"embeds.{number}.{path}"] = ("BASE_TYPE_MAX_LENGTH", f"Must be {limit} or fewer in length.")
     if total > MAX_TOGETHER:
         errors["embeds"] = ("MAX_EMBED_SIZE_EXCEEDED", f"Embed size exceeds maximum size of {MAX_TOGETHER}")
     return errors

@@ -49,12 +49,14 @@ REFUSALS: dict[int, tuple[int, str]] = {
 class Refusal(Exception):
     """An answer that is not what the caller wanted."""
 
-    def __init__(self, code: int, *, status: int = 0, message: str = "", **more: Any) -> None:
+    def __init__(
+        self, code: int, *, status: int = 0, message: str = "", more: Mapping[str, object] | None = None
+    ) -> None:
         usual_status, usual_message = REFUSALS[code]
         self.status = status or usual_status
         self.code = code
         self.message = message or usual_message
-        self.more = more
+        self.more: dict[str, Any] = dict(more or {})
         self.headers: dict[str, str] = {}
         self.places: Errors = {}
         super().__init__(f"{self.status} {self.code} {self.message}")
@@ -84,6 +86,6 @@ def nested(errors: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
 
 def form_error(errors: Mapping[str, tuple[str, str]]) -> Refusal:
     """50035 with the place and the sentence of each mistake."""
-    refusal = Refusal(50035, errors=nested(errors))
+    refusal = Refusal(50035, more={"errors": nested(errors)})
     refusal.places = dict(errors)
     return refusal

@@ -38,7 +38,7 @@ class File:
     """What somebody uploads."""
 
     filename: str
-    data: bytes
+    data: bytes = field(repr=False)
     content_type: str = "application/octet-stream"
 
 
@@ -154,7 +154,7 @@ class Message:
 
     def control(self, wanted: str) -> dict[str, Any]:
         """A button or select by custom id, or by label, emoji or placeholder; LookupError names what there is."""
-        names = {}
+        names: dict[str, dict[str, Any]] = {}
         for part in self.controls():
             emoji = (part.get("emoji") or {}).get("name") or ""
             label = part.get("label") or part.get("placeholder") or ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.discord import options as forms
 from tests.fakes.discord import payloads, registered
+from tests.fakes.discord.dialogs import choose, filled_in
 from tests.fakes.discord.doing import Doing
 from tests.fakes.discord.interactions import Interaction, Modal, Type
 from tests.fakes.discord.messages import File, Message
@@ -197,7 +198,7 @@ class Person:
             raise ClientRefuses("this dialog is somebody else's")
         resolved = self._resolved(modal.interaction.channel)
         data: dict[str, Any] = {"custom_id": modal.form["custom_id"]}
-        data["components"] = forms_of_modal(modal, values or {}, resolved)
+        data["components"] = filled_in(modal, values or {}, resolved)
         data["resolved"] = resolved.payload()
         opened_by = modal.interaction
         return self._doing.send(
@@ -217,6 +218,15 @@ class Person:
         if not own and not in_channel(self.user, message.channel) & P.MANAGE_MESSAGES:
             raise ClientRefuses("this message is somebody else's")
         self._server.composer.delete(message)
+
+    async def react(self, message: Message, emoji: str) -> None:
+        """Add a reaction."""
+        self._check_sees(message)
+        message.reactions.setdefault(emoji, set()).add(self.user.id)
+        guild = message.channel.guild
+        about = {"user_id": str(self.user.id), "channel_id": str(message.channel.id), "message_id": str(message.id)}
+        about |= {"guild_id": str(guild.id)} if guild else {}
+        self._server.world.emit("MESSAGE_REACTION_ADD", about | {"emoji": {"id": None, "name": emoji}}, guild)
 
     def close_direct_messages(self, closed: bool = True) -> None:
         """Whether bots and people of shared guilds may not write to them."""
@@ -251,69 +261,3 @@ class Person:
         if "guild_id" in command:
             data["guild_id"] = command["guild_id"]
         return data
-
-
-def choose(part: dict[str, Any], values: list[Any], resolved: Resolved) -> list[str]:
-    """What was chosen in a select, within its bounds."""
-    low, high = part.get("min_values", 1), part.get("max_values", 1)
-    if not low <= len(values) <= high:
-        raise ClientRefuses(f"one chooses {low} to {high} here, not {len(values)}")
-    chosen = []
-    for value in values:
-        if part["type"] == 3:
-            found = next((o for o in part["options"] if value in {o["value"], o["label"]}), None)
-            if found is None:
-                raise ClientRefuses(f"{value!r} is not offered; there are {[o['label'] for o in part['options']]}")
-            chosen.append(found["value"])
-        elif isinstance(value, Channel):
-            chosen.append(resolved.channel(value))
-        elif isinstance(value, Person | User):
-            chosen.append(resolved.user(value if isinstance(value, User) else value.user))
-        else:
-            chosen.append(resolved.role(value))
-    return chosen
-
-
-def forms_of_modal(modal: Modal, values: dict[str, Any], resolved: Resolved) -> list[dict[str, Any]]:
-    """The dialog's inputs as they are sent."""
-    if unknown := values.keys() - modal.fields().keys():
-        raise ClientRefuses(f"the dialog has no {sorted(unknown)}; it has {sorted(modal.fields())}")
-    sent = []
-    for number, part in enumerate(modal.form["components"], 1):
-        if part["type"] == 10:
-            sent.append({"type": 10, "id": number})
-        elif part["type"] == 18:
-            inner = _input(part["component"], values, resolved) | {"id": number + 100}
-            sent.append({"type": 18, "id": number, "component": inner})
-        else:
-            inner = _input(part["components"][0], values, resolved) | {"id": number + 100}
-            sent.append({"type": 1, "id": number, "components": [inner]})
-    return sent
-
-
-def _input(part: dict[str, Any], values: dict[str, Any], resolved: Resolved) -> dict[str, Any]:
-    """One input with its value, within its bounds."""
-    name, kind = part["custom_id"], part["type"]
-    sent: dict[str, Any] = {"type": kind, "custom_id": name}
-    if kind == 4:
-        value = str(values.get(name, part.get("value") or ""))
-        low, high = part.get("min_length") or 0, part.get("max_length") or 4000
-        needed = part.get("required", True) is not False
-        if (needed and not value) or (value and not low <= len(value) <= high):
-            raise ClientRefuses(f"{name} has {max(low, 1)} to {high} characters")
-        return sent | {"value": value}
-    if kind == 19:
-        files = list(values.get(name, []))
-        low, high = part.get("min_values", 1), part.get("max_values", 1)
-        if not low <= len(files) <= high:
-            raise ClientRefuses(f"{name} takes {low} to {high} files")
-        return sent | {"values": [resolved.file(file) for file in files]}
-    if kind in {3, 5, 6, 7, 8}:
-        preset = [option["value"] for option in part.get("options", []) if option.get("default")]
-        chosen = list(values.get(name, preset))
-        if not chosen and part.get("required", True) is False:
-            return sent | {"values": []}
-        return sent | {"values": choose(part, chosen, resolved)}
-    if kind == 22:
-        return sent | {"values": list(values.get(name, []))}
-    return sent | {"value": values.get(name, part.get("default", False if kind == 23 else None))}

@@ -49,7 +49,7 @@ def check_commands(commands: list[dict[str, Any]]) -> Errors:
     errors: Errors = {}
     counts = Counter((command["name"], command.get("type") or CHAT) for command in commands)
     for number, command in enumerate(commands):
-        errors |= {f"{number}.{at}": error for at, error in check_command(command).items()}
+        errors |= {f"{number}.{at}".rstrip("."): error for at, error in check_command(command).items()}
         if counts[(command["name"], command.get("type") or CHAT)] > 1:
             sentence = "Application command names must be unique"
             errors[f"{number}.name"] = ("APPLICATION_COMMANDS_DUPLICATE_NAME", sentence)
@@ -157,13 +157,13 @@ def _check_value_option(option: dict[str, Any], here: str) -> Errors:
         if kind == STRING and not 1 <= len(str(choice["value"])) <= 100:
             errors[f"{place}.value"] = ("BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
     for low, high in (("min_value", "max_value"), ("min_length", "max_length")):
-        bounds = (option.get(low), option.get(high))
-        if None not in bounds and bounds[0] > bounds[1]:
+        bounds = [option[key] for key in (low, high) if option.get(key) is not None]
+        if bounds != sorted(bounds):
             errors[f"{here}.{low}"] = ("NUMBER_TYPE_MAX", f"{low} exceeds {high}")
         allowed = {INTEGER, NUMBER} if low == "min_value" else {STRING}
-        if bounds != (None, None) and kind not in allowed:
+        if bounds and kind not in allowed:
             errors[f"{here}.{low}"] = ("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", f"This type has no {low}")
-        if low == "min_value" and any(bound is not None and abs(bound) > 2**53 for bound in bounds):
+        if low == "min_value" and any(abs(bound) > 2**53 for bound in bounds):
             errors[f"{here}.{low}"] = ("NUMBER_TYPE_MAX", "Must be within 2^53 of zero.")
     return errors
 

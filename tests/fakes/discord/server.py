@@ -143,6 +143,10 @@ class FakeDiscord:
         """Calls that were answered with an error of the client's own doing: 4xx that no test asked for."""
         return [call for call in self.log if 400 <= call.status < 500 and not call.fault]
 
+    def redeliver(self, interaction: Interaction) -> None:
+        """Send the interaction's event once more, as the gateway may."""
+        self.gateway.tell("INTERACTION_CREATE", interaction.payload, interaction.channel.guild)
+
     # REST
 
     def _emit(self, event: str, data: dict[str, Any], guild: Guild | None) -> None:
@@ -189,7 +193,7 @@ class FakeDiscord:
         """Faults, then token, limits, form and the route itself, in the order in which Discord looks at them."""
         if fault is not None:
             await self._before(call, fault)
-        if not call.authorised and not call.route != "/gateway" and not call.route.startswith(TOKENLESS):
+        if not call.authorised and call.route != "/gateway" and not call.route.startswith(TOKENLESS):
             raise Unauthorised
         verdict = self.limits.take(call)
         if not verdict.passes:
@@ -240,7 +244,8 @@ class FakeDiscord:
         try:
             if request.content_type == "multipart/form-data":
                 form = await request.post()
-                call.body = json.loads(str(form.get("payload_json", "{}")))
+                described = form.get("payload_json", "{}")
+                call.body = json.loads(described if isinstance(described, str | bytes | bytearray) else "")
                 for name, part in form.items():
                     if isinstance(part, FileField):
                         number = int(name.removeprefix("files[").removesuffix("]"))
@@ -298,7 +303,7 @@ class FakeDiscord:
 def limited(verdict: Verdict) -> Refusal:
     """A 429 with its headers."""
     wait = round(max(verdict.retry_after, 0.001), 3)
-    refusal = Refusal(0, status=429, message="You are being rate limited.", retry_after=wait)
-    refusal.more["global"] = verdict.is_global
+    more = {"retry_after": wait, "global": verdict.is_global}
+    refusal = Refusal(0, status=429, message="You are being rate limited.", more=more)
     refusal.headers = verdict.headers
     return refusal

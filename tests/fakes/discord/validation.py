@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jsonschema import Draft202012Validator, ValidationError, validators
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.fakes.discord.calls import Answer, Call
@@ -64,7 +64,7 @@ class Document:
             for name, schema in EXCEPTIONS.items():
                 schemas[name] = schema
             _tell_apart(document, schemas)
-        resource = Resource(contents=document, specification=DRAFT202012)
+        resource = DRAFT202012.create_resource(document)
         self._registry: Registry[Any] = Registry().with_resource(URI, resource)
         self._validators: dict[str, Any] = {}
 
@@ -183,10 +183,23 @@ def _complaints(error: ValidationError) -> Errors:
             return {at: ("NUMBER_TYPE_MAX", f"int value should be less than or equal to {limit}.")}
         case "minimum":
             return {at: ("NUMBER_TYPE_MIN", f"int value should be greater than or equal to {limit}.")}
+        case "enum":
+            return {at: ("BASE_TYPE_CHOICES", f"Value must be one of {limit}.")}
         case "x-by-type":
             return {at: ("UNION_TYPE_CHOICES", error.message)}
         case "anyOf" | "oneOf" if error.context:
-            # The branch that came furthest says most.
-            return _complaints(max(error.context, key=lambda inner: len(inner.absolute_path)))
+            return _meant(error.context)
         case other:
             return {at: (f"BASE_TYPE_{str(other).upper()}", error.message[:300])}
+
+
+def _meant(context: list[ValidationError]) -> Errors:
+    """Of a union's branches, the complaints of the one that was meant: that of the right type with the fewest."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for error in context:
+        branches.setdefault(error.schema_path[0], []).append(error)
+    found = []
+    for errors in branches.values():
+        another = any(error.validator == "type" and not error.path for error in errors)
+        found.append((another, {at: what for error in errors for at, what in _complaints(error).items()}))
+    return min(found, key=lambda branch: (branch[0], len(branch[1])))[1]

@@ -30,6 +30,7 @@ class Kind(IntEnum):
     NEWS = 5
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
+    FORUM = 15
 
 
 THREADS = (Kind.PUBLIC_THREAD, Kind.PRIVATE_THREAD)
@@ -241,9 +242,8 @@ class World:
     def invite_bot(self, guild: Guild, permissions: P | None = None) -> None:
         """The bot joins, with the role that Discord makes for it."""
         guild.app_installed = True
-        bot = self._join(guild, self.app.bot)
-        granted = P.bot_default() if permissions is None else permissions
-        bot.roles = {self.role(guild, self.app.name, granted).id}
+        role = self.role(guild, self.app.name, P.bot_default() if permissions is None else permissions)
+        self._join(guild, self.app.bot).roles = {role.id}
         self.emit("GUILD_CREATE", payloads.guild(guild), guild)
 
     def kick_bot(self, guild: Guild) -> None:

@@ -3,18 +3,9 @@
 import io
 
 import discord
-from PIL import Image
 
 from tests.fakes.discord.server import FakeDiscord
-from tests.wire.discord_server.conftest import Bot, started
-
-
-def picture() -> io.BytesIO:
-    """A small PNG."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 48), "red").save(buffer, "PNG")
-    buffer.seek(0)
-    return buffer
+from tests.wire.discord_server.conftest import Bot, picture, started
 
 
 class Card(discord.ui.LayoutView):
@@ -45,7 +36,9 @@ async def test_a_command_becomes_a_card_with_a_picture(server: FakeDiscord) -> N
         await interaction.response.defer(ephemeral=True)
         assert interaction.channel is not None
         message = await interaction.channel.send(view=Card(f"Queued: {prompt}"), nonce="job-1")  # type: ignore[union-attr]
-        await message.edit(view=Card(f"**{prompt}**", done=True), attachments=[discord.File(picture(), "cat.png")])
+        await message.edit(
+            view=Card(f"**{prompt}**", done=True), attachments=[discord.File(io.BytesIO(picture()), "cat.png")]
+        )
         await interaction.edit_original_response(content="accepted")
 
     async with started(bot, bot.up.wait):

@@ -50,7 +50,8 @@ def _count_create(server: "FakeDiscord", guild_id: int) -> None:
     made = server.command_creates.setdefault(guild_id, [])
     made[:] = [at for at in made if server.clock.now() - at < 24 * 3600]
     if len(made) >= CREATES_A_DAY:
-        raise Refusal(30034, retry_after=24 * 3600 - (server.clock.now() - made[0]), **{"global": False})
+        wait = 24 * 3600 - (server.clock.now() - made[0])
+        raise Refusal(30034, more={"retry_after": round(wait, 3), "global": False})
     made.append(server.clock.now())
 
 

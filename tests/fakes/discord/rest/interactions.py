@@ -21,10 +21,11 @@ def callback(server: "FakeDiscord", call: Call) -> Answer:
     if interaction is None or interaction.token != call.params["interaction_token"]:
         raise Refusal(10062)
     interaction.check_open()
-    reply, data = Reply(call.form["type"]), call.form.get("data") or {}
-    if reply not in ALLOWED[interaction.type]:
+    kind, data = call.form["type"], call.form.get("data") or {}
+    if kind not in ALLOWED[interaction.type]:
         allowed = ", ".join(str(int(one)) for one in sorted(ALLOWED[interaction.type]))
         raise form_error({"type": ("BASE_TYPE_CHOICES", f"Value must be one of {{{allowed}}}.")})
+    reply = Reply(kind)
     _carry_out(server, interaction, reply, data, call)
     interaction.acknowledge(reply)
     server.wake()

@@ -62,6 +62,7 @@ def edit(server: "FakeDiscord", call: Call) -> Answer:
         raise Refusal(50083)
     if call.files and channel.guild is not None:
         require(server, channel, P.ATTACH_FILES)
+    server.composer.count_old_edit(message)
     server.composer.edit(message, call.form, call.files)
     return Answer(body=payloads.message(message, server.world.app))
 
