@@ -21,6 +21,12 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[FakeTelegram]:
     assert running.own_violations == []
 
 
+@pytest.fixture(autouse=True)
+def waits_are_timedeltas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every RetryAfter of python-telegram-bot warns of a change to come unless one opts in to it."""
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+
+
 @pytest.fixture
 async def api(server: FakeTelegram) -> AsyncIterator[Api]:
     """Raw calls."""
