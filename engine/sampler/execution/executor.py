@@ -13,6 +13,7 @@ from engine.sampler.execution.model import Events, HistoryEntry, Store
 from engine.sampler.execution.queue import PromptQueue, Running
 from engine.sampler.execution.report import type_name
 from engine.sampler.execution.run import Implementation, PromptRun, Workshop
+from engine.sampler.execution.scout import Scout
 from engine.sampler.nodes.registry import NodeDeclaration, Runtime
 
 MOST_AT_ONCE = 32
@@ -65,6 +66,9 @@ class Executor:
             runtime=runtime,
         )
         self._runtime = runtime
+        scout = Scout(declarations=self._declarations, store=self._store, queue=self._queue, runtime=runtime)
+        self._threads.append(threading.Thread(target=scout.run, name="scout", daemon=True))
+        self._threads[0].start()
         for number in range(self._at_once):
             # Daemons: a node deep in a native call must not hold up the end of the process.
             thread = threading.Thread(target=self._serve, args=(workshop,), name=f"prompt-{number}", daemon=True)
@@ -99,7 +103,10 @@ class Executor:
 
     def _run(self, running: Running, workshop: Workshop) -> None:
         begun = time.monotonic()
-        ending = PromptRun(running, workshop).run()
+        try:
+            ending = PromptRun(running, workshop).run()
+        finally:
+            workshop.runtime.ended(running.prompt.id)
         if ending.out_of_memory:
             self._recover()
         self._queue.finish(ending.entry)

@@ -40,7 +40,9 @@ class PromptQueue:
         """
         self._announce = announce
         self._longest_history = longest_history
-        self._changed = threading.Condition()  # re-entrant: `put` asks `known`
+        lock = threading.RLock()  # re-entrant: `put` asks `known`
+        self._changed = threading.Condition(lock)
+        self._head_changed = threading.Condition(lock)  # of those that wait; whoever looks ahead waits for it
         self._waiting: list[_Waiting] = []
         self._running: dict[str, Running] = {}  # oldest first
         self._history: dict[str, HistoryEntry] = {}  # oldest first
@@ -71,8 +73,19 @@ class PromptQueue:
             self._arrivals += 1
             heappush(self._waiting, _Waiting(prompt.number, self._arrivals, prompt))
             self._changed.notify()
+            self._head_changed.notify_all()
             self.announce(prompt)
             return prompt
+
+    def upcoming(self, seen: Prompt | None) -> Prompt | None:
+        """Wait until another prompt than `seen` is the next of those that wait; None once the queue is stopped."""
+        with self._changed:
+            while not self._stopped:
+                head = self._waiting[0].prompt if self._waiting else None
+                if head is not None and head is not seen:
+                    return head
+                self._head_changed.wait()
+            return None
 
     def take(self) -> Running | None:
         """Wait for the next prompt and mark it as running; None once the queue is stopped."""
@@ -83,6 +96,7 @@ class PromptQueue:
                 return None
             running = Running(prompt=heappop(self._waiting).prompt)
             self._running[running.prompt.id] = running
+            self._head_changed.notify_all()
             self.announce(running.prompt)
             return running
 
@@ -106,6 +120,7 @@ class PromptQueue:
             for running in self._running.values():
                 running.interrupted.set()
             self._changed.notify_all()
+            self._head_changed.notify_all()
 
     def interrupt(self, prompt_id: str | None) -> bool:
         """Interrupt that prompt, or the oldest running one; False if there is none."""

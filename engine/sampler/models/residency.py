@@ -1,71 +1,224 @@
-"""Which checkpoints are in memory: loaded once however many ask, the least recently used out when room is needed."""
+"""What is in memory: loaded once however many ask, the least recently used out when room is needed.
+
+Prompts hold what they use until they end or have to wait themselves: no prompt's model is taken away between two of its
+nodes, and two prompts that want each other's room never wait for each other forever. Who waits for room is served in
+order; others who want something that is there pass by a bounded number of times, so that two models that do not fit
+together change places for several prompts at once and not for each.
+"""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future
-from pathlib import Path
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-from engine.sampler.models.checkpoint import Checkpoint
-from engine.sampler.models.files import ModelFile
+_POLL = 0.1  # seconds between looks at a waiting prompt's interrupt
+_MOST_PASSED = 8  # prompts that pass by one who waits for room
 
 
-class Residency:
-    """Keeps checkpoints within `budget` bytes; thread-safe.
+class Asker(Protocol):
+    """The prompt that asks; `registry.NodeContext` is one."""
 
-    A checkpoint that is put out stays alive for those who still use it. One larger than the budget is kept alone.
-    """
+    @property
+    def prompt_id(self) -> str:
+        """Who holds what is given."""
 
-    def __init__(self, *, load: Callable[[Path], Checkpoint], budget: int) -> None:
-        self._load = load
+    def check_interrupted(self) -> None:
+        """Raise InterruptedPrompt if this prompt was interrupted."""
+
+
+class Sized(Protocol):
+    """What takes memory."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+_Value = TypeVar("_Value", bound=Sized)
+
+
+@dataclass(slots=True, eq=False)
+class _Kept(Generic[_Value]):
+    value: _Value
+    base: Hashable | None  # what it shares weights with; it leaves together with that
+    holders: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    key: Hashable
+    passed: int = 0
+
+
+class Residency(Generic[_Value]):
+    """Keeps values within `budget` bytes; thread-safe. What is larger than the budget is kept alone."""
+
+    def __init__(self, *, budget: int) -> None:
         self._budget = budget
-        self._lock = threading.Lock()
-        self._resident: OrderedDict[ModelFile, Future[Checkpoint]] = OrderedDict()  # least recently used first
+        self._changed = threading.Condition()
+        self._kept: OrderedDict[Hashable, _Kept[_Value]] = OrderedDict()  # least recently used first
+        self._loading: dict[Hashable, int] = {}  # bytes that are expected
+        self._line: list[_Waiting] = []  # who waits for room, first come first
 
-    def checkpoint(self, file: ModelFile) -> Checkpoint:
-        """Give a checkpoint, loading it if it is not there; blocks. Raises ModelFileError."""
-        with self._lock:
-            future = self._resident.get(file)
-            loads = future is None
-            if future is None:
-                future = self._resident[file] = Future()
-            self._resident.move_to_end(file)
-        if loads:
-            self._fetch(file, future)
-        return future.result()
+    def get(
+        self,
+        key: Hashable,
+        load: Callable[[], _Value],
+        *,
+        coming: int,
+        base: Hashable | None = None,
+        asker: Asker | None = None,
+    ) -> _Value:
+        """Give a value, loading it if it is not there; blocks. `coming` are the bytes that it will probably take.
 
-    def loaded(self) -> tuple[Path, ...]:
+        Raises what `load` raises, and InterruptedPrompt while it waits.
+        """
+        with self._changed:
+            kept = self._enter(key, coming, asker)
+            if kept is not None:
+                return kept
+        try:
+            value = load()
+        except BaseException:
+            self._loaded(key, None)
+            raise
+        self._loaded(key, _Kept(value, base, {asker.prompt_id} if asker else set()))
+        return value
+
+    def prefetch(self, key: Hashable, load: Callable[[], _Value], *, coming: int) -> bool:
+        """Load a value if it is not there and there is room without taking anything away; whether it did."""
+        with self._changed:
+            if key in self._kept or key in self._loading or self._line or self._used() + coming > self._budget:
+                return False
+            self._loading[key] = coming
+        try:
+            value = load()
+        except BaseException:
+            self._loaded(key, None)
+            raise
+        self._loaded(key, _Kept(value, None))
+        return True
+
+    def ended(self, prompt_id: str) -> None:
+        """Let go of all that a prompt held."""
+        with self._changed:
+            self._let_go(prompt_id)
+            self._changed.notify_all()
+
+    def keys(self) -> tuple[Hashable, ...]:
         """Name what is in memory, least recently used first."""
-        with self._lock:
-            return tuple(file.path for file, future in self._resident.items() if future.done())
+        with self._changed:
+            return tuple(self._kept)
 
     def clear(self) -> None:
-        """Put everything out that is not being loaded."""
-        with self._lock:
-            for file in [file for file, future in self._resident.items() if future.done()]:
-                del self._resident[file]
+        """Put everything out that no prompt holds."""
+        with self._changed:
+            for key in [key for key in self._kept if self._is_idle(key)]:
+                self._put_out(key)
+            self._changed.notify_all()
 
-    def _fetch(self, file: ModelFile, future: Future[Checkpoint]) -> None:
-        # A checkpoint in the file's layout is as large as in memory or half of it (float16 read into float32).
-        self._make_room(2 * file.size)
+    def _enter(self, key: Hashable, coming: int, asker: Asker | None) -> _Value | None:
+        """Give what is there; None if the caller is to load it."""
+        me: _Waiting | None = None
         try:
-            checkpoint = self._load(file.path)
-        except BaseException as error:
-            with self._lock:
-                self._resident.pop(file, None)
-            future.set_exception(error)
-            return
-        future.set_result(checkpoint)
-        self._make_room(0)
+            while True:
+                kept = self._kept.get(key)
+                if kept is not None and self._may_take(kept, me, asker):
+                    if asker is not None:
+                        kept.holders.add(asker.prompt_id)
+                    self._touch(key)
+                    return kept.value
+                if kept is None and key not in self._loading and self._has_room(coming, me):
+                    self._loading[key] = coming
+                    return None
+                if me is None:
+                    me = _Waiting(key)
+                    self._line.append(me)
+                if asker is not None and key not in self._loading:  # who waits for room holds up nobody
+                    self._let_go(asker.prompt_id)
+                    self._changed.notify_all()
+                self._changed.wait(_POLL)
+                if asker is not None:
+                    asker.check_interrupted()
+        finally:
+            if me is not None:
+                self._line.remove(me)
+                self._changed.notify_all()
 
-    def _make_room(self, coming: int) -> None:
-        """Put out the least recently used until the rest and what is coming fit; the latest used stays."""
-        with self._lock:
-            done = [(file, future.result()) for file, future in self._resident.items() if future.done()]
-            used = coming + sum(checkpoint.size for _, checkpoint in done)
-            spare = done if coming else done[:-1]
-            for file, checkpoint in spare:
-                if used <= self._budget:
-                    return
-                del self._resident[file]
-                used -= checkpoint.size
+    def _may_take(self, kept: _Kept[_Value], me: _Waiting | None, asker: Asker | None) -> bool:
+        """Whether what is there may be used now, though others may wait for its room."""
+        if asker is None or asker.prompt_id in kept.holders:
+            return True
+        first = self._first_without_room(me)
+        if first is None:
+            return True
+        first.passed += 1
+        return first.passed <= _MOST_PASSED
+
+    def _first_without_room(self, me: _Waiting | None) -> _Waiting | None:
+        """Find the first in line before me who waits for room rather than for a loading to end."""
+        for waiting in self._line:
+            if waiting is me:
+                return None
+            if waiting.key not in self._kept and waiting.key not in self._loading:
+                return waiting
+        return None
+
+    def _has_room(self, coming: int, me: _Waiting | None) -> bool:
+        """Put out the least recently used until what is coming fits; False if others are first or hold too much."""
+        if self._first_without_room(me) is not None:
+            return False
+        idle = [key for key in self._kept if self._is_idle(key)]
+        rest = self._used() - sum(self._kept[key].value.size for key in idle)
+        if rest + coming > self._budget and (self._loading or len(idle) < len(self._kept)):
+            return False
+        for key in idle:
+            if self._used() + coming <= self._budget:
+                break
+            self._put_out(key)
+        return True
+
+    def _loaded(self, key: Hashable, kept: _Kept[_Value] | None) -> None:
+        with self._changed:
+            del self._loading[key]
+            if kept is not None:
+                self._kept[key] = kept
+                self._touch(key)
+                self._trim(key)
+            self._changed.notify_all()
+
+    def _trim(self, latest: Hashable) -> None:
+        """Put out what is too much now that the real size is known."""
+        for key in [key for key in self._kept if self._is_idle(key)]:
+            if self._used() <= self._budget:
+                return
+            if key not in (latest, self._base_of(latest)):
+                self._put_out(key)
+
+    def _used(self) -> int:
+        return sum(kept.value.size for kept in self._kept.values()) + sum(self._loading.values())
+
+    def _is_idle(self, key: Hashable) -> bool:
+        kept = self._kept[key]
+        return not kept.holders and not any(other.holders for other in self._kept.values() if other.base == key)
+
+    def _put_out(self, key: Hashable) -> None:
+        for other in [other for other, kept in self._kept.items() if kept.base == key]:
+            del self._kept[other]
+        self._kept.pop(key, None)
+
+    def _touch(self, key: Hashable) -> None:
+        """Note a use; a base counts as used after what is made of it, so that it leaves later."""
+        self._kept.move_to_end(key)
+        base = self._base_of(key)
+        if base in self._kept:
+            self._kept.move_to_end(base)
+
+    def _base_of(self, key: Hashable) -> Hashable | None:
+        kept = self._kept.get(key)
+        return None if kept is None else kept.base
+
+    def _let_go(self, prompt_id: str) -> None:
+        for kept in self._kept.values():
+            kept.holders.discard(prompt_id)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from engine.sampler.models.checkpoint import Placement, load_checkpoint
-from engine.sampler.models.residency import Residency
+from engine.sampler.models.checkpoint import Placement
+from engine.sampler.models.files import ModelFile
+from engine.sampler.models.library import Library
 from engine.sampler.nodes.registry import Folders
 from engine.sampler.sampling.batcher import Batcher
 
@@ -17,7 +18,7 @@ _SHARE_OF_RAM = 0.6
 
 
 class TorchRuntime:
-    """What nodes use: `models` (checkpoints in memory) and `batcher` (one thread that samples for all)."""
+    """What nodes use: `models` (read from files, kept in memory) and `batcher` (one thread that samples for all)."""
 
     def __init__(self, *, device: torch.device, max_batch: int, budget: int | None = None) -> None:
         self.device = device
@@ -28,7 +29,7 @@ class TorchRuntime:
         )
         if budget is None:
             budget = int(self.memory()[0] * (_SHARE_OF_GPU if device.type == "cuda" else _SHARE_OF_RAM))
-        self.models = Residency(load=lambda path: load_checkpoint(path, placement), budget=budget)
+        self.models = Library(placement=placement, budget=budget)
         self.batcher = Batcher(max_batch=max_batch)
 
     @property
@@ -51,6 +52,14 @@ class TorchRuntime:
             self.models.clear()
         if (free_memory or unload_models) and self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def prefetch(self, path: Path) -> bool:
+        """Load a checkpoint that will soon be wanted if there is room for it; whether it did. Raises ModelFileError."""
+        return self.models.prefetch(ModelFile.of(path))
+
+    def ended(self, prompt_id: str) -> None:
+        """Let go of the models that a prompt used."""
+        self.models.ended(prompt_id)
 
     def close(self) -> None:
         """Stop the batcher's thread; running samples raise InterruptedPrompt."""

@@ -11,7 +11,8 @@ from engine.sampler.models import networks
 from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
 from engine.sampler.models.diffusion import DiffusionModel, LatentColours
 from engine.sampler.models.files import ModelFileError, read_tensors
-from engine.sampler.models.text import TextEncoder, TextShape
+from engine.sampler.models.lora import UNET_PREFIXES, layer_names
+from engine.sampler.models.text import TextEncoder, TextShape, Tower
 from engine.sampler.models.tokens import WordVocabulary
 from engine.sampler.models.vae import Vae
 from engine.sampler.sampling.kinds import Discrete, LatentSpace, scaled_linear_table
@@ -52,11 +53,17 @@ def _load(path: Path, placement: Placement) -> Checkpoint:
             ),
             context_width=cast(int, unet_config["cross_attention_dim"]),
             colours=_colours(path / "latent_rgb.json"),
+            layers=layer_names(unet, UNET_PREFIXES, {}),
         ),
         text=TextEncoder(
-            network=text,
-            shape=TextShape.of(text_config),
-            vocabulary=WordVocabulary(path / "tokenizer" / "vocab.json"),
+            towers=[
+                Tower(
+                    key="l",
+                    network=text,
+                    shape=TextShape.of(text_config),
+                    vocabulary=WordVocabulary(path / "tokenizer" / "vocab.json"),
+                )
+            ],
             device=placement.device,
             lock=placement.lock,
         ),

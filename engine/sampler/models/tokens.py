@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,9 +14,12 @@ from typing import Protocol
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 
+from engine.sampler.models.files import ModelFile
 from engine.sampler.models.prompt import pieces
 
-_WHOLE_WORD = 7  # tokens; a longer word may be cut where a row ends
+_WHOLE = 7  # tokens; what is longer may be cut where a row ends
+_BEFORE_EMBEDDING = re.compile(r"[ \n](?=embedding:)")
+_EMBEDDING = "embedding:"
 _MERGES = 49152 - 256 - 2  # what CLIP uses of the published list
 
 
@@ -24,8 +27,20 @@ _MERGES = 49152 - 256 - 2  # what CLIP uses of the published list
 class Token:
     """A token and how much it counts."""
 
-    id: int
+    id: int  # in the vocabulary, or the place in the file of an embedding
     weight: float
+    file: ModelFile | None = None  # where an embedding is from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """A learned word (textual inversion, Gal et al. 2022, arXiv 2208.01618): some vectors in a file."""
+
+    file: ModelFile
+    count: int
+
+
+FindEmbedding = Callable[[str], Embedding | None]
 
 
 class Vocabulary(Protocol):
@@ -91,28 +106,52 @@ def clip_vocabulary() -> ClipVocabulary:
     return ClipVocabulary()
 
 
-def rows(prompt: str, vocabulary: Vocabulary, length: int) -> list[list[Token]]:
-    """Turn a weighted prompt into rows of `length` tokens: start, words, end, filled up with end.
+def rows(
+    prompt: str,
+    vocabulary: Vocabulary,
+    length: int,
+    *,
+    padding: int | None = None,
+    embedding: FindEmbedding | None = None,
+) -> list[list[Token]]:
+    """Turn a weighted prompt into rows of `length` tokens: start, words, end, filled up with `padding` (else with end).
 
-    There is at least one row. A word is not cut between rows unless it is very long.
+    There is at least one row. A stretch of one weight is not cut between rows unless it is long. `embedding:name` is
+    replaced by that embedding's vectors, or left out if `embedding` does not find it; without `embedding` it is text.
     """
     room = length - 2
     found: list[list[Token]] = [[]]
     for piece in pieces(prompt):
-        for word in piece.text.split():
-            tokens = [Token(id, piece.weight) for id in vocabulary.ids(word)]
-            if len(found[-1]) + len(tokens) > room and len(tokens) <= _WHOLE_WORD and found[-1]:
+        for tokens in _stretches(piece.text, piece.weight, vocabulary, embedding):
+            if len(found[-1]) + len(tokens) > room and len(tokens) <= _WHOLE and found[-1]:
                 found.append([])
             for token in tokens:
                 if len(found[-1]) == room:
                     found.append([])
                 found[-1].append(token)
-    return [_framed(row, vocabulary, length) for row in found]
+    return [_framed(row, vocabulary, length, padding) for row in found]
 
 
-def _framed(row: list[Token], vocabulary: Vocabulary, length: int) -> list[Token]:
+def _stretches(
+    text: str, weight: float, vocabulary: Vocabulary, embedding: FindEmbedding | None
+) -> Iterator[list[Token]]:
+    for part in _BEFORE_EMBEDDING.split(text):
+        words = part
+        if embedding is not None and part.startswith(_EMBEDDING):
+            name, _, words = part.removeprefix(_EMBEDDING).strip("\n").partition(" ")
+            learned = embedding(name)
+            if learned is None and name.strip(",") != name:
+                learned = embedding(name.strip(","))
+                words = f"{name[len(name.strip(',')) :]} {words}"
+            if learned is not None:
+                yield [Token(place, weight, learned.file) for place in range(learned.count)]
+        yield [Token(id, weight) for id in vocabulary.ids(words)]
+
+
+def _framed(row: list[Token], vocabulary: Vocabulary, length: int, padding: int | None) -> list[Token]:
     end = Token(vocabulary.end, 1.0)
-    return [Token(vocabulary.start, 1.0), *row, *[end] * (length - 1 - len(row))]
+    filling = end if padding is None else Token(padding, 1.0)
+    return [Token(vocabulary.start, 1.0), *row, end, *[filling] * (length - 2 - len(row))]
 
 
 def _byte_rank(letter: str) -> tuple[bool, int]:

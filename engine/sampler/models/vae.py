@@ -42,6 +42,7 @@ class Vae:
     """
 
     def __init__(self, *, network: nn.Module, device: torch.device, lock: threading.Lock) -> None:
+        self.network = network
         self._network = cast(_Autoencoder, network)
         self._device = device
         self._lock = lock

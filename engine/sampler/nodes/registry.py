@@ -100,6 +100,12 @@ class Runtime(Protocol):
     def free(self, *, unload_models: bool, free_memory: bool) -> None:
         """Drop cached models and memory (`POST /free`)."""
 
+    def prefetch(self, path: Path) -> bool:
+        """Load a checkpoint that will soon be wanted if there is room for it; whether it did. May raise anything."""
+
+    def ended(self, prompt_id: str) -> None:
+        """Let go of the models that a prompt used."""
+
     def close(self) -> None:
         """Stop the batcher's thread; running samples raise InterruptedPrompt."""
 

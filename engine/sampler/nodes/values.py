@@ -14,29 +14,33 @@ from typing import Self
 from torch import Tensor
 
 from engine.sampler.models.files import ModelFile
+from engine.sampler.models.lora import LoraUse
 from engine.sampler.sampling.conditions import Condition
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """MODEL: the diffusion network of a checkpoint."""
+    """MODEL: the diffusion network of a checkpoint, perhaps changed by LoRAs."""
 
     file: ModelFile
+    loras: tuple[LoraUse, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """CLIP: the text encoder of a checkpoint, read out at a layer counted from the end."""
+    """CLIP: the text encoder of a checkpoint, perhaps changed by LoRAs."""
 
     file: ModelFile
-    layer: int = -1
+    layer: int | None = None  # where it is read out, counted from the end; None: where its family usually is
+    loras: tuple[LoraUse, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vae:
-    """VAE: the autoencoder of a checkpoint."""
+    """VAE: an autoencoder."""
 
     file: ModelFile
+    alone: bool = False  # it has a file of its own; else it is a checkpoint's
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class StandInRuntime:
 
     freed: int = 0
     closed: bool = False
+    prefetched: list[str] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
 
     @property
     def device_name(self) -> str:
@@ -68,6 +70,13 @@ class StandInRuntime:
 
     def free(self, *, unload_models: bool, free_memory: bool) -> None:
         self.freed += 1
+
+    def prefetch(self, path: Path) -> bool:
+        self.prefetched.append(path.name)
+        return True
+
+    def ended(self, prompt_id: str) -> None:
+        self.over.append(prompt_id)
 
     def close(self) -> None:
         self.closed = True

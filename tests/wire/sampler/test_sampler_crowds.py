@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from aiohttp.http_websocket import WSMsgType
 
+from engine.sampler.execution.executor import MOST_AT_ONCE
 from engine.sampler.server import sockets
-from tests.wire.sampler.support import Server, seed_graph, until_end
+from tests.wire.sampler.support import Server, checkpoint_bytes, eventually, seed_graph, until_end
 
 
 async def test_two_hundred_clients_hear_their_own_prompts(server: Server) -> None:
@@ -157,3 +158,24 @@ async def test_a_stopping_server_says_goodbye(server: Server) -> None:
         await goodbye
         assert message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
         assert socket.close_code == 1001
+
+
+async def test_the_next_prompts_checkpoint_is_fetched_while_all_workers_are_busy(server: Server) -> None:
+    (server.sampler.folders.models / "checkpoints" / "next.safetensors").write_bytes(checkpoint_bytes())
+    server.nodes.hold.clear()
+    running = [await server.submit(seed_graph(seed=seed)) for seed in range(MOST_AT_ONCE)]
+    await server.runs(MOST_AT_ONCE)
+    graph = seed_graph(seed=99)
+    loader = next(node for node in graph.values() if node["class_type"] == "CheckpointLoaderSimple")
+    loader["inputs"]["ckpt_name"] = "next.safetensors"
+    waiting = await server.submit(graph)
+
+    async def fetched() -> bool:
+        return "next.safetensors" in server.runtime.prefetched
+
+    await eventually(fetched)
+    assert server.runtime.over == []
+    server.nodes.hold.set()
+    for prompt_id in (*running, waiting):
+        await server.finished(prompt_id)
+    assert sorted(server.runtime.over) == sorted((*running, waiting))

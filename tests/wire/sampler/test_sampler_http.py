@@ -266,8 +266,8 @@ def _offer_ours(name: str, config: list[Any]) -> None:
     if name in _LONG_LISTS:
         config[0] = [choice for choice in config[0] if choice in _LONG_LISTS[name]]
         assert config[0] == _LONG_LISTS[name]
-    if name == "image" and isinstance(config[0], list):
-        config[0] = []  # the recording's input folder had a picture
+    if name in ("image", "vae_name") and isinstance(config[0], list):
+        config[0] = []  # the recording's folders had files of their own
 
 
 async def test_model_metadata_is_read_from_the_header(server: Server) -> None:

@@ -74,6 +74,12 @@ class Runtime:
     def free(self, *, unload_models: bool, free_memory: bool) -> None:
         raise RuntimeError("nothing can be freed")
 
+    def prefetch(self, path: Path) -> bool:
+        return False
+
+    def ended(self, prompt_id: str) -> None:
+        """Nothing is held."""
+
     def close(self) -> None:
         """Nothing to close."""
 

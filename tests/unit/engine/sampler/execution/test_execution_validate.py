@@ -120,7 +120,7 @@ def test_links_that_cannot_be(value: Any, kind: str) -> None:
         ("cfg", 10**400, "invalid_input_type"),
         ("denoise", 1.01, "value_bigger_than_max"),
         ("sampler_name", 5, "value_not_in_list"),
-        ("sampler_name", "heun", "value_not_in_list"),
+        ("sampler_name", "heunpp3", "value_not_in_list"),
     ],
 )
 def test_values_that_cannot_be(name: str, value: Any, kind: str) -> None:

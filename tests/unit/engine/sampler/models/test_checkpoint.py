@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from engine.sampler.models.checkpoint import Placement, load_checkpoint
 from engine.sampler.models.files import ModelFileError
+from engine.sampler.sampling.denoiser import Rows
 from tests.unit.engine.sampler.small_checkpoint import small_shapes, write_small, write_variant
 
 UNET = "model.diffusion_model."
@@ -31,10 +32,10 @@ def test_shapes_are_read_from_the_tensors(small: Path, placement: Placement) -> 
     weights = sum(torch.Size(shape).numel() for shape in small_shapes().values())
     unused = 64 * 64  # the text projection, which only its training needed
     assert checkpoint.size == 4 * (weights - unused)
-    context = checkpoint.text.encode("a (red:1.2) house")
+    context = checkpoint.text.encode("a (red:1.2) house").embeddings
     assert context.shape == (1, 77, 64)
     x = torch.randn(2, 4, 8, 8)
-    assert checkpoint.model.predict(x, torch.tensor([1.0, 999.0]), context.repeat(2, 1, 1)).shape == x.shape
+    assert checkpoint.model.predict(Rows(x, torch.tensor([1.0, 999.0]), context.repeat(2, 1, 1))).shape == x.shape
     picture = checkpoint.vae.decode(x)
     assert picture.shape == (2, 64, 64, 3)
     assert checkpoint.vae.encode(picture).shape == x.shape
@@ -66,7 +67,7 @@ def test_what_training_left_behind_is_ignored(small: Path, tmp_path: Path, place
         (f"{UNET}out.2.weight", {}, "missing or unexpected out.2.weight"),
         ("", {f"{UNET}something.new": [3]}, "missing or unexpected something.new"),
         (f"{UNET}time_embed.0.bias", {f"{UNET}time_embed.0.bias": [7]}, "size mismatch for time_embedding"),
-        (f"{UNET}input_blocks.0.0.weight", {f"{UNET}input_blocks.0.0.weight": [32, 9, 3, 3]}, "9 channels"),
+        (f"{UNET}input_blocks.0.0.weight", {f"{UNET}input_blocks.0.0.weight": [32, 8, 3, 3]}, "8 channels"),
         ("cond_stage_model.", {"conditioner.embedders.0.x": [1]}, "Stable Diffusion XL"),
         ("cond_stage_model.", {"cond_stage_model.model.x": [1]}, "Stable Diffusion 2.x"),
     ],

@@ -1,92 +1,180 @@
-"""Checkpoints in memory: loaded once, kept within the budget, let go in the order of their last use."""
+"""What is in memory: loaded once, kept within the budget, held by prompts, let go in the order of last use."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, cast
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 
-from engine.sampler.models.checkpoint import Checkpoint
-from engine.sampler.models.files import ModelFile, ModelFileError
 from engine.sampler.models.residency import Residency
+from engine.sampler.nodes.registry import InterruptedPrompt
 
 
-def sized(size: int) -> Checkpoint:
-    """Make a checkpoint without networks."""
-    nothing = cast(Any, None)
-    return Checkpoint(model=nothing, text=nothing, vae=nothing, size=size)
+@dataclass(frozen=True)
+class Thing:
+    """Something of a size."""
+
+    size: int
 
 
-def named(name: str, size: int = 5) -> ModelFile:
-    """Name a file of half the size in memory."""
-    return ModelFile(path=Path(name), size=size, changed=0)
+@dataclass
+class Prompt:
+    """A prompt that asks."""
+
+    prompt_id: str
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    def check_interrupted(self) -> None:
+        if self.interrupted.is_set():
+            raise InterruptedPrompt
 
 
-class Loader:
-    """Counts what it loads."""
+class Shelf:
+    """A residency whose things are ten bytes large, and what it loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: int) -> None:
+        self.residency: Residency[Thing] = Residency(budget=budget)
         self.loaded: list[str] = []
         self.go = threading.Event()
         self.go.set()
 
-    def __call__(self, path: Path) -> Checkpoint:
-        """Load, when the test lets it."""
-        self.loaded.append(path.name)
+    def get(self, name: str, asker: Prompt | None = None, *, base: str | None = None) -> Thing:
+        """Ask for a thing; one called "bad" cannot be loaded."""
+        return self.residency.get(name, lambda: self._load(name), coming=10, base=base, asker=asker)
+
+    def _load(self, name: str) -> Thing:
+        self.loaded.append(name)
         assert self.go.wait(30)
-        if path.name == "bad":
-            raise ModelFileError("bad is no checkpoint.")
-        return sized(10)
+        if name == "bad":
+            raise ValueError(name)
+        return Thing(10)
 
 
-def test_two_who_ask_at_once_share_one_loading() -> None:
-    loader = Loader()
-    loader.go.clear()
-    residency = Residency(load=loader, budget=100)
+def still_waits(asked: Future[Thing]) -> bool:
+    """Whether a call has not come back after a while."""
+    time.sleep(0.3)
+    return not asked.done()
+
+
+def test_all_who_ask_at_once_share_one_loading() -> None:
+    shelf = Shelf(100)
+    shelf.go.clear()
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(residency.checkpoint, named("a")) for _ in range(4)]
-        loader.go.set()
-        found = {id(one.result()) for one in asked}
+        asked = [pool.submit(shelf.get, "a", Prompt(str(number))) for number in range(4)]
+        shelf.go.set()
+        found = {id(one.result(30)) for one in asked}
     assert len(found) == 1
-    assert loader.loaded == ["a"]
+    assert shelf.loaded == ["a"]
 
 
 def test_the_least_recently_used_leaves_when_room_is_needed() -> None:
-    residency = Residency(load=Loader(), budget=25)
+    shelf = Shelf(25)
     for name in ("a", "b", "a", "c"):
-        residency.checkpoint(named(name))
-    assert [path.name for path in residency.loaded()] == ["a", "c"]
+        shelf.get(name)
+    assert shelf.residency.keys() == ("a", "c")
 
 
-def test_one_larger_than_the_budget_is_kept_alone() -> None:
-    residency = Residency(load=Loader(), budget=5)
-    residency.checkpoint(named("a"))
-    residency.checkpoint(named("b"))
-    assert [path.name for path in residency.loaded()] == ["b"]
-
-
-def test_a_file_that_changed_is_another_model() -> None:
-    loader = Loader()
-    residency = Residency(load=loader, budget=100)
-    residency.checkpoint(named("a"))
-    residency.checkpoint(replace(named("a"), changed=1))
-    assert loader.loaded == ["a", "a"]
+def test_what_is_larger_than_the_budget_is_kept_alone() -> None:
+    shelf = Shelf(5)
+    shelf.get("a")
+    shelf.get("b")
+    assert shelf.residency.keys() == ("b",)
 
 
 def test_what_could_not_be_loaded_is_tried_again() -> None:
-    loader = Loader()
-    residency = Residency(load=loader, budget=100)
+    shelf = Shelf(100)
     for _ in range(2):
-        with pytest.raises(ModelFileError):
-            residency.checkpoint(named("bad"))
-    assert loader.loaded == ["bad", "bad"]
-    assert residency.loaded() == ()
+        with pytest.raises(ValueError, match="bad"):
+            shelf.get("bad")
+    assert shelf.loaded == ["bad", "bad"]
+    assert shelf.residency.keys() == ()
 
 
-def test_clearing_puts_everything_out() -> None:
-    residency = Residency(load=Loader(), budget=100)
-    residency.checkpoint(named("a"))
-    residency.clear()
-    assert residency.loaded() == ()
+def test_what_a_prompt_uses_stays_until_it_ends() -> None:
+    shelf = Shelf(10)
+    first, second = Prompt("first"), Prompt("second")
+    shelf.get("a", first)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shelf.get, "b", second)
+        assert still_waits(asked)
+        assert shelf.get("a", first).size == 10
+        shelf.residency.clear()
+        assert shelf.residency.keys() == ("a",)
+        shelf.residency.ended("first")
+        asked.result(30)
+    assert shelf.loaded == ["a", "b"]
+    assert shelf.residency.keys() == ("b",)
+
+
+def test_two_that_want_each_others_room_both_get_it() -> None:
+    shelf = Shelf(20)
+    meet = threading.Barrier(2)
+
+    def use(prompt: Prompt, names: tuple[str, str]) -> None:
+        shelf.get(names[0], prompt)
+        meet.wait(30)
+        shelf.get(names[1], prompt)
+        shelf.residency.ended(prompt.prompt_id)
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(use, Prompt("1"), ("a", "x")), pool.submit(use, Prompt("2"), ("b", "y"))]
+        for one in asked:
+            one.result(30)
+    assert set(shelf.loaded) == {"a", "b", "x", "y"}
+
+
+def test_who_waits_for_room_is_passed_by_a_bounded_number_of_times() -> None:
+    shelf = Shelf(10)
+    shelf.get("a", Prompt("first"))
+    with ThreadPoolExecutor(2) as pool:
+        wants_b = pool.submit(shelf.get, "b", Prompt("b"))
+        assert still_waits(wants_b)
+        for number in range(8):
+            shelf.get("a", Prompt(f"passes {number}"))
+        refused = pool.submit(shelf.get, "a", Prompt("last"))
+        assert still_waits(refused)
+        for prompt in ("first", *(f"passes {number}" for number in range(8))):
+            shelf.residency.ended(prompt)
+        wants_b.result(30)
+        assert still_waits(refused)
+        shelf.residency.ended("b")
+        refused.result(30)
+    assert shelf.loaded == ["a", "b", "a"]
+
+
+def test_an_interrupt_while_waiting_for_room() -> None:
+    shelf = Shelf(10)
+    shelf.get("a", Prompt("first"))
+    second = Prompt("second")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shelf.get, "b", second)
+        assert still_waits(asked)
+        second.interrupted.set()
+        with pytest.raises(InterruptedPrompt):
+            asked.result(30)
+    assert shelf.get("a", Prompt("third")).size == 10  # nobody is in the way any more
+
+
+def test_what_shares_weights_leaves_with_them_and_before_them() -> None:
+    shelf = Shelf(30)
+    shelf.get("base")
+    shelf.get("changed", base="base")
+    shelf.get("other")
+    shelf.get("another")
+    assert shelf.residency.keys() == ("base", "other", "another")
+    prompt = Prompt("holds")
+    shelf.get("base", prompt)
+    shelf.get("changed", prompt, base="base")
+    shelf.get("more")
+    assert set(shelf.residency.keys()) == {"base", "changed", "more"}
+
+
+def test_fetching_ahead_takes_nothing_away() -> None:
+    shelf = Shelf(20)
+    assert shelf.residency.prefetch("a", lambda: Thing(10), coming=10)
+    assert not shelf.residency.prefetch("a", lambda: Thing(10), coming=10)
+    shelf.get("b")
+    assert not shelf.residency.prefetch("c", lambda: Thing(10), coming=10)
+    assert shelf.residency.keys() == ("a", "b")
+    assert shelf.loaded == ["b"]

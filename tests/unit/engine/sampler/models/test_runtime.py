@@ -51,17 +51,18 @@ def test_nothing_is_sampled_after_the_end() -> None:
 
 
 def test_the_text_encoder_reads_out_earlier_layers(text: TextEncoder) -> None:
-    last, earlier = text.encode("a red house"), text.encode("a red house", layer=-2)
-    assert not torch.allclose(last, earlier)
-    assert torch.equal(text.encode("a red house", layer=-24), last)  # it has no such layer
+    last = text.encode("a red house")
+    assert not torch.allclose(last.embeddings, text.encode("a red house", layer=-2).embeddings)
+    unknown = text.encode("a red house", layer=-24)  # it has no such layer
+    assert torch.equal(unknown.embeddings, last.embeddings)
     assert text.encode("a red house") is last  # kept
 
 
 def test_a_weight_stretches_the_distance_from_the_empty_prompt(text: TextEncoder) -> None:
-    plain, weighted, empty = (text.encode(prompt) for prompt in ("red house", "(red:1.5) house", ""))
+    plain, weighted, empty = (text.encode(prompt).embeddings for prompt in ("red house", "(red:1.5) house", ""))
     torch.testing.assert_close(weighted[:, 1], empty[:, 1] + 1.5 * (plain[:, 1] - empty[:, 1]))
     torch.testing.assert_close(weighted[:, 2:], plain[:, 2:])
 
 
 def test_a_long_prompt_has_more_tokens(text: TextEncoder) -> None:
-    assert text.encode("red house " * 20).shape == (1, 48, 128)
+    assert text.encode("red house " * 20).embeddings.shape == (1, 48, 128)

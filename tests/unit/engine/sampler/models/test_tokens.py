@@ -50,11 +50,11 @@ def test_deep_nesting_is_no_recursion() -> None:
     assert pieces("(" * 20000 + "a" + ")" * 20000)[0].text == "a"
 
 
-def test_a_word_is_not_cut_between_rows() -> None:
+def test_a_short_stretch_of_one_weight_is_not_cut_between_rows() -> None:
     vocabulary = clip_vocabulary()
     word = vocabulary.ids("outdoorsy")
     assert len(word) > 1
-    made = rows("cat " * 74 + "outdoorsy", vocabulary, 77)
+    made = rows("cat " * 74 + "(outdoorsy:1.2)", vocabulary, 77)
     assert [token.id for token in made[1][1 : 1 + len(word)]] == list(word)
     assert made[0][75].id == vocabulary.end
 

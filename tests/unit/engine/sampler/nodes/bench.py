@@ -19,7 +19,7 @@ TINY_NAME = "atelier-tiny.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class BenchFolders:
-    """Folders below one directory; checkpoints are named by hand."""
+    """Folders below one directory; checkpoints are named by hand, other models lie in folders of their own."""
 
     base: Path
     checkpoints: Mapping[str, Path]
@@ -29,10 +29,11 @@ class BenchFolders:
         return tuple(sorted(self.checkpoints)) if folder == "checkpoints" else ()
 
     def model_path(self, folder: str, name: str) -> Path:
-        """Find a checkpoint."""
-        if folder != "checkpoints" or name not in self.checkpoints:
+        """Find a model."""
+        path = self.checkpoints.get(name) if folder == "checkpoints" else self.base / folder / name
+        if path is None or not path.exists():
             raise FileNotFoundError(name)
-        return self.checkpoints[name]
+        return path
 
     def file_path(self, kind: str, name: str, subfolder: str = "") -> Path:
         """Give a path below the base."""
