@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from tests.fakes.discord import payloads
 from tests.fakes.discord.compression import STREAMS, Stream
-from tests.fakes.discord.intents import ALL, NEEDED, PRIVILEGED
+from tests.fakes.discord.intents import ALL, GUILDS, NEEDED, PRIVILEGED
 
 if TYPE_CHECKING:
     from tests.fakes.discord.server import FakeDiscord
@@ -293,8 +293,8 @@ class Gateway:
         }
         self._dispatch(session, "READY", ready)
         for guild in guilds:
-            if guild.available:
-                self._dispatch(session, "GUILD_CREATE", payloads.guild(guild))
+            if guild.available and session.intents & GUILDS:
+                self._dispatch(session, "GUILD_CREATE", payloads.guild(guild, world.app.bot))
 
     def _resume(self, link: Link, data: dict[str, Any]) -> None:
         if data.get("token", "").removeprefix("Bot ") != self._server.world.app.token:

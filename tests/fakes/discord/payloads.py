@@ -167,16 +167,19 @@ def guild_settings(of: "Guild") -> dict[str, Any]:
     }
 
 
-def guild(of: "Guild", bot: "User | None" = None) -> dict[str, Any]:
-    """A guild as GUILD_CREATE brings it: of its members only the bot, which has no privileged intent."""
-    bots = [m for m in of.members.values() if m.user.bot]
+def guild(of: "Guild", bot: "User", *, joined: bool = False) -> dict[str, Any]:
+    """A guild as GUILD_CREATE brings it: of its members only the bot, which has no privileged intent.
+
+    Only where the bot has just joined it does not say that it is available: clients tell the two apart by that.
+    """
+    membership = of.members[bot.id]
     return guild_settings(of) | {
-        "joined_at": iso(bots[0].joined) if bots else None,
+        "joined_at": iso(membership.joined),
         "large": len(of.members) > 250,
-        "unavailable": False,
+        **({} if joined else {"unavailable": False}),
         "member_count": len(of.members),
         "voice_states": [],
-        "members": [member_with_user(m) for m in bots if bot is None or m.user is bot],
+        "members": [member_with_user(membership)],
         "channels": [channel(c) for c in of.channels.values() if c.parent is None],
         "threads": [channel(c) for c in of.channels.values() if c.parent is not None and not c.archived],
         "presences": [],

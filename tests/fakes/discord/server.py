@@ -16,6 +16,7 @@ tells. READY's `resume_gateway_url` is the same address. `pointing.pointed_at` s
 """
 
 import asyncio
+import contextlib
 import inspect
 import json
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from tests.fakes.discord.validation import Document
 from tests.fakes.discord.world import Guild, World
 
 TOKEN = "MTAwMDAwMDAwMDAwMDAwMDAwMA.fake.loopback-bot-token"
+LOOK_EVERY = 0.1  # seconds between two looks of `until`, for what happens elsewhere
 BODY_LIMIT = 512 * 2**20  # bytes: what is too large is for us to say, with Discord's words
 TOKENLESS = ("/interactions/", "/webhooks/{webhook_id}/{webhook_token}")
 
@@ -130,11 +132,12 @@ class FakeDiscord:
         self._changed = asyncio.Event()
 
     async def until(self, true: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
-        """Wait until something is so, looking whenever a call was answered or a message changed; its value."""
+        """Wait until something is so, looking whenever something happened here and a few times a second; its value."""
         try:
             async with asyncio.timeout(within):
                 while not (value := true()):
-                    await self._changed.wait()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), LOOK_EVERY)
                 return value
         except TimeoutError:
             raise AssertionError(f"not within {within} s: {what or inspect.getsource(true).strip()}") from None

@@ -244,7 +244,7 @@ class World:
         guild.app_installed = True
         role = self.role(guild, self.app.name, P.bot_default() if permissions is None else permissions)
         self._join(guild, self.app.bot).roles = {role.id}
-        self.emit("GUILD_CREATE", payloads.guild(guild), guild)
+        self.emit("GUILD_CREATE", payloads.guild(guild, self.app.bot, joined=True), guild)
 
     def kick_bot(self, guild: Guild) -> None:
         """The bot is removed from the guild, with its role and its guild commands."""
@@ -266,7 +266,7 @@ class World:
         """The guild is unavailable for a while, as in an outage of Discord's; `over` ends it."""
         guild.available = over
         if over:
-            self.emit("GUILD_CREATE", payloads.guild(guild), guild)
+            self.emit("GUILD_CREATE", payloads.guild(guild, self.app.bot), guild)
         else:
             self.emit("GUILD_DELETE", {"id": str(guild.id), "unavailable": True}, guild)
 
