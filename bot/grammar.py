@@ -37,6 +37,7 @@ class ParsedLine:
     size: Pair | None = None  # pixels; never together with `aspect`
     count: int | None = None
     template: str = ""
+    style: str = ""
     repeat: int | None = None
     lane: Lane | None = None
     spoiler: bool = False
@@ -102,6 +103,7 @@ def _values(line: ParsedLine) -> dict[str, Value | None]:
         "size": line.size,
         "n": line.count,
         "template": line.template or None,
+        "style": line.style or None,
         "repeat": line.repeat,
         "fast": line.lane is Lane.FAST,
         "relax": line.lane is Lane.RELAXED,
@@ -196,6 +198,7 @@ class _Reader:
             size=self._pair("size"),
             count=self._int("n"),
             template=str(self._values.get("template", "")),
+            style=str(self._values.get("style", "")),
             repeat=self._int("repeat"),
             lane=lane,
             spoiler=self._has("spoiler"),

@@ -86,6 +86,11 @@ class Dispatcher:
         """How many attempts run now."""
         return len(self._running)
 
+    @property
+    def busy(self) -> Mapping[str, int]:
+        """How many attempts run on each endpoint now."""
+        return dict(self._busy)
+
     def wake(self) -> None:
         """Say that there may be work: a job came, an endpoint came back."""
         self._wake.set()
@@ -159,13 +164,16 @@ class Dispatcher:
 
     async def _claim_within(self, job_id: str | None) -> bool:
         now = asyncio.get_running_loop().time()
+        drained = self._pool.drained
         free = [
-            e for e in self._pool.endpoints if e.ready and self._room(e) > 0 and not self._rests.resting(e.name, now)
+            e
+            for e in self._pool.endpoints
+            if e.ready and e.name not in drained and self._room(e) > 0 and not self._rests.resting(e.name, now)
         ]
         if not free:
             return False
         waiting = await self._books.waiting_needs(job_id=job_id)
-        runners = {needs: self._pool.can_run(needs) for needs in waiting}
+        runners = {needs: [n for n in self._pool.can_run(needs) if n not in drained] for needs in waiting}
         rounds = [self._claim_for(endpoint, runners, job_id) for endpoint in free]
         return any(await asyncio.gather(*rounds))
 

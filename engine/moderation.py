@@ -6,6 +6,7 @@ own; nobody nothing. What is done with power goes into the audit log, in the tra
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 import structlog
@@ -16,7 +17,9 @@ from engine.exports import Exported, pack
 from engine.model import Actor, Community, Job, JobView, Json, Person, Power
 from engine.policies import OPERATORS_ONLY, CommunityPolicy, changed_policy
 from engine.ports import Accounts, Blobs, Books, Clock
+from engine.safety.own import MOST, canonical
 from engine.studio import Dispatch
+from engine.workflows.nearest import nearest
 
 log = structlog.get_logger(__name__)
 
@@ -172,6 +175,33 @@ class Moderation:
         line = self._line(actor, "policy", community.id, dict(changes), community)
         await self._accounts.set_policy(community.id, after, line)
         return after
+
+    async def words(self, actor: Actor) -> tuple[str, ...]:
+        """What this community has ruled out in requests; for its moderators."""
+        return (await self._accounts.policy(self._community(actor).id)).words
+
+    async def rule_out(self, actor: Actor, phrase: str) -> tuple[str, ...]:
+        """Refuse requests with these words in them, from now on; gives all that are. Raises Forbidden, BadValue."""
+        word = canonical(phrase)
+        held = await self.words(actor)
+        if len(held) >= MOST:
+            raise BadValue(flag="words", value=word, expected=f"≤ {MOST}", nearest="")
+        return await self._set_words(actor, "rule out", tuple(sorted({*held, word})), word)
+
+    async def allow_again(self, actor: Actor, phrase: str) -> tuple[str, ...]:
+        """Let requests with these words pass again; gives what is left. Raises BadValue with the nearest there is."""
+        held, word = await self.words(actor), " ".join(phrase.split()).casefold()
+        if word not in held:
+            raise BadValue(flag="words", value=word[:64], expected="", nearest=nearest(word, held))
+        return await self._set_words(actor, "allow again", tuple(each for each in held if each != word), word)
+
+    async def _set_words(self, actor: Actor, action: str, words: tuple[str, ...], word: str) -> tuple[str, ...]:
+        community = self._community(actor)
+        policy = replace(await self._accounts.policy(community.id), words=words)
+        await self._accounts.set_policy(
+            community.id, policy, self._line(actor, action, community.id, {"words": word}, community)
+        )
+        return words
 
     async def ban(
         self, actor: Actor, person_id: str, reason: str, *, seconds: float | None = None, everywhere: bool = False

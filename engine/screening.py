@@ -24,6 +24,7 @@ _BLOB = re.compile(r"[0-9a-f]{64}")
 _WISHES_BELOW = 1.0  # guidance at which what is not wanted starts to be drawn
 _EMBEDDING = re.compile(r"embedding:([^\s,:()]{1,255})")
 _CHOSEN = frozenset({SlotType.CHOICE, *FILES})  # from lists that templates and operators make
+_NAMED = frozenset({SlotType.MODEL, SlotType.LORAS})
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 
@@ -146,7 +147,7 @@ def asked_of(
         kind = _kind_of(name, template)
         if not isinstance(value, str) or kind in _CHOSEN or name == "model" or _BLOB.fullmatch(value):
             continue
-        if kind is SlotType.MODEL or name == "loras":
+        if kind in _NAMED or name == "loras":
             names.append(value)
         else:
             (unwanted if name == _NEGATIVE else wished).append(value)

@@ -94,7 +94,7 @@ class Steering:
         waiting = await self._books.waiting(job_id)
         if waiting is None:
             return None
-        ready = {endpoint.name for endpoint in self._pool.ready}
+        ready = {endpoint.name for endpoint in self._pool.ready} - self._pool.drained
         away = any(ready.isdisjoint(self._pool.can_run(needs)) for needs in waiting.needs)
         return replace(waiting, endpoint_away=away)
 

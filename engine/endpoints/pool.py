@@ -68,6 +68,7 @@ class Pool:
         self._infos: dict[str, tuple[int, Json]] = {}  # by name: generation and object_info
         self._lacks: dict[tuple[str, int, str], tuple[str, ...]] = {}  # by name, generation and needs
         self._cards: dict[str, ModelCard] = {}
+        self._drained: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
         self._change = asyncio.Event()
         self._stir = asyncio.Event()
@@ -93,6 +94,21 @@ class Pool:
     def get(self, name: str) -> PooledEndpoint | None:
         """Find an endpoint by name."""
         return self._endpoints.get(name)
+
+    @property
+    def drained(self) -> frozenset[str]:
+        """The endpoints that are given no new work; they finish what they have."""
+        return frozenset(self._drained)
+
+    def drain(self, name: str) -> None:
+        """Give an endpoint no new work."""
+        self._drained.add(name)
+        self._notify()
+
+    def enable(self, name: str) -> None:
+        """Give an endpoint work again."""
+        self._drained.discard(name)
+        self._notify()
 
     async def start(self) -> None:
         """Start all endpoints; returns at once."""

@@ -47,6 +47,7 @@ TAKEN_NAMES = frozenset(
         "repeat",
         "size",
         "spoiler",
+        "style",
         "t",
         "template",
     },
