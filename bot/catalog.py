@@ -322,15 +322,30 @@ COMMANDS = (
             _PRIVATE,
         ),
     ),
+    Command(
+        name="upscale",
+        options=(
+            Option(name="image", kind=OptionKind.IMAGE, required=True),
+            Option(name="scale", kind=OptionKind.FLOAT),
+        ),
+    ),
+    Command(
+        name="vary",
+        options=(_JOB, Option(name="image", kind=OptionKind.IMAGE), replace(_STRENGTH, flag="")),
+    ),
     Command(name="queue"),
     Command(name="cancel", options=(_JOB,)),
     Command(name="show", options=(replace(_JOB, required=True),)),
-    Command(name="history"),
+    Command(
+        name="history",
+        options=(Option(name="favourites", kind=OptionKind.BOOL), replace(_JOB, name="before")),
+    ),
     Command(name="info"),
     Command(name="statement", options=(_BEFORE,)),
     Command(name="privacy", verbs=(Command(name="export", of="privacy"), Command(name="forget", of="privacy"))),
     Command(name="mod", power=Power.MODERATOR, verbs=_MOD),
     Command(name="models"),
+    Command(name="loras"),
     Command(name="templates"),
     Command(name="help", options=(Option(name="command", source=Source.COMMANDS),)),
 )
