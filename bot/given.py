@@ -20,7 +20,9 @@ def line_of(command: Command, values: Mapping[str, OptionValue], flags: Flags = 
     Where a prompt with flags follows, it is one line; else the words in the options' order.
     """
     if not command.flags:
-        return tuple(written(values[option.name]) for option in command.options if option.name in values)
+        return tuple(
+            written(values[option.name]) for option in command.options if values.get(option.name, False) is not False
+        )
     given = {option.flag: values[option.name] for option in command.options if option.flag and option.name in values}
     return prompt_line(str(values.get("prompt", "")), given, flags)
 

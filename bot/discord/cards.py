@@ -92,7 +92,7 @@ class Cards:
         first = [_plain(body, reply.tone) for body in bodies[:-1]]
         return [*first, self._made(reply, locale, bodies[-1], ())]
 
-    def note(self, locale: str, text: str, tone: Tone = Tone.INFO) -> Card:
+    def note(self, text: str, tone: Tone = Tone.INFO) -> Card:
         """Give a card that only says something."""
         return _plain(text, tone)
 

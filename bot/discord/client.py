@@ -30,6 +30,7 @@ class Client(discord.AutoShardedClient):
 
     def __init__(self, *, events: Events, watch: Watch, shard_count: int = 0, shard_ids: Sequence[int] = ()) -> None:
         """A `shard_count` of 0 lets Discord say how many."""
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks
         super().__init__(
             intents=discord.Intents(guilds=True),
             shard_count=shard_count or None,

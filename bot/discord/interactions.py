@@ -261,7 +261,7 @@ def makes_messages(name: str) -> bool:
     if action is not None:
         return bool(action.template or action.slot)
     try:
-        return find_command(name).flags
+        return find_command(name).flags or name == "vary"
     except AtelierError:
         return False
 

@@ -11,6 +11,7 @@ field-sampler = Sampler
 field-scheduler = Scheduler
 field-steps = Steps
 field-cfg = Guidance
+field-guidance = Guidance
 field-strength = Strength
 field-aspect = Aspect ratio
 field-count = Pictures

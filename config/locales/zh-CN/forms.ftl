@@ -11,6 +11,7 @@ field-sampler = 采样器
 field-scheduler = 调度器
 field-steps = 步数
 field-cfg = 引导强度
+field-guidance = 引导强度
 field-strength = 重绘幅度
 field-aspect = 宽高比
 field-count = 张数
