@@ -75,9 +75,10 @@ class Flood:
         limits = self.limits
         if limits.chat_per_second and budget.tokens < 1:
             self._refuse("chat", budget, method, chat, (1 - budget.tokens) / limits.chat_per_second)
-        if chat.is_group and limits.group_per_minute and len(budget.sent) + messages > limits.group_per_minute:
-            over = budget.sent[len(budget.sent) + messages - limits.group_per_minute - 1]
-            self._refuse("group", budget, method, chat, over + limits.minute - now)
+        too_many = len(budget.sent) + messages - limits.group_per_minute
+        if chat.is_group and limits.group_per_minute and too_many > 0:
+            last = budget.sent[min(too_many, len(budget.sent)) - 1] if budget.sent else now
+            self._refuse("group", budget, method, chat, last + limits.minute - now)
         if limits.all_per_second and len(self._all.sent) + messages > limits.all_per_second:
             self._refuse("all", self._all, method, chat, 1.0)
         budget.tokens -= messages

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.fakes.telegram.callbacks import Press
     from tests.fakes.telegram.server import FakeTelegram
 
+MAX_TEXT, MAX_CAPTION = 4096, 1024  # characters
+
 
 class MayNot(AssertionError):
     """A person tries what Telegram's client does not let them do: the test is wrong, not the bot."""
@@ -225,9 +227,10 @@ class Person:
             seen = [m for m in self.sees(chat) if m.by_bot and fits(m) and (after is None or m.id > after.id)]
             return seen[-1] if seen else None
 
-        what = f"a message with {holds!r}" if isinstance(holds, str) else "such a message"
-        seen = [repr(m) for m in self.sees(chat)][-5:]
-        message: Message = await self.world.until(found, within=within, what=f"{what} after {seen}")
+        try:
+            message: Message = await self.world.until(found, within=within)
+        except AssertionError:
+            raise AssertionError(f"not within {within} s: {holds!r}, but {self.sees(chat)[-5:]}") from None
         return message
 
     # Within
@@ -250,6 +253,9 @@ class Person:
         **fields: Any,
     ) -> Message:
         member = self._may_write(chat, thread)
+        longest = MAX_CAPTION if fields.get("media") else MAX_TEXT
+        if len(text) > longest:
+            raise MayNot(f"a text of {len(text)} characters: clients send {longest} at most")
         who: dict[str, Any] = {"sender": self.user}
         if speaks_as:
             if not speaks_as.member(self.user).is_admin:

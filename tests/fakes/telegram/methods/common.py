@@ -61,7 +61,7 @@ def chat_of(request: Request, access: Access, name: str = "chat_id") -> Chat:
             assert chat.user
             if chat.user.deactivated and access >= Access.EDIT:
                 raise forbidden("user is deactivated")
-            if access is Access.WRITE and chat.blocked:
+            if access >= Access.EDIT and chat.blocked:
                 raise forbidden("bot was blocked by the user")
             if access is Access.WRITE and not chat.started:
                 raise forbidden("bot can't initiate conversation with a user")
