@@ -199,7 +199,7 @@ def shown(components: list[dict[str, Any]], files: list[Attachment]) -> list[dic
         return item
 
     def one(part: dict[str, Any]) -> dict[str, Any]:
-        made = {key: value for key, value in part.items() if value is not None}
+        made = _said(part)
         made["id"] = part.get("id") or next(numbers)
         for key in ("components", "accessory"):
             if key in made:
@@ -209,7 +209,7 @@ def shown(components: list[dict[str, Any]], files: list[Attachment]) -> list[dic
             case 2:  # a button
                 made.setdefault("disabled", False)
             case 3:
-                made["options"] = [{key: v for key, v in o.items() if v is not None} for o in part["options"]]
+                made["options"] = [_said(option) for option in part["options"]]
                 made = {"min_values": 1, "max_values": 1, "disabled": False} | made
             case 5 | 6 | 7 | 8:
                 made = {"min_values": 1, "max_values": 1, "disabled": False} | made
@@ -233,6 +233,14 @@ def shown(components: list[dict[str, Any]], files: list[Attachment]) -> list[dic
         return made
 
     return [one(part) for part in components]
+
+
+def _said(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is null, in an emoji too."""
+    said = {key: value for key, value in part.items() if value is not None}
+    if "emoji" in said:
+        said["emoji"] = {key: value for key, value in said["emoji"].items() if value is not None}
+    return said
 
 
 def check_modal(form: dict[str, Any]) -> Errors:

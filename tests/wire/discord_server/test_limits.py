@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.limits import Rule
 from tests.fakes.discord.server import FakeDiscord
 from tests.wire.discord_server.conftest import Bot, Rest, Studio, started
@@ -52,7 +53,7 @@ async def test_one_limit_is_for_all(limited: Rest, studio: Studio) -> None:
     assert (await limited.hook("POST", asked, "", {"content": "a"})).status == 200
 
 
-async def interaction(rest: Rest, studio: Studio) -> "object":
+async def interaction(rest: Rest, studio: Studio) -> Interaction:
     """A use of a command that was registered behind the scenes."""
     rest.server.world.app.commands[0] = {
         1: {
