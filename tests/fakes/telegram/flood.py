@@ -7,7 +7,7 @@ that the jitter of a network never makes a bot guilty that keeps to them.
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.fakes.telegram.clock import Clock
 from tests.fakes.telegram.errors import Refusal, too_many_requests
@@ -25,7 +25,16 @@ class FloodLimits:
     group_per_minute: int = 20
     all_per_second: int = 30
     minute: float = 59.0  # seconds
-    second: float = 0.9
+    second: float = 0.8
+
+    def faster(self, factor: float) -> "FloodLimits":
+        """The same rules on a clock that runs so many times faster, for long evenings in short tests."""
+        return replace(
+            self,
+            chat_per_second=self.chat_per_second * factor,
+            minute=self.minute / factor,
+            second=self.second / factor,
+        )
 
 
 NO_LIMITS = FloodLimits(chat_per_second=0, group_per_minute=0, all_per_second=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.telegram import payloads
 from tests.fakes.telegram.entities import formatted
+from tests.fakes.telegram.errors import Refusal
 from tests.fakes.telegram.files import Media, Upload
 from tests.fakes.telegram.log import Event
 from tests.fakes.telegram.model import ANONYMOUS_BOT, CHANNEL_BOT, GENERAL, Chat, Kind, Member, Message, Status, User
@@ -240,7 +241,10 @@ class Person:
         return chat.migrated_to or chat
 
     def _receive(self, kind: str, upload: Upload) -> Media:
-        return self.world.files.receive(kind, upload)
+        try:
+            return self.world.files.receive(kind, upload)
+        except Refusal as refusal:
+            raise MayNot(f"Telegram's client would not send this {kind}: {refusal.description}") from None
 
     def _write(
         self,

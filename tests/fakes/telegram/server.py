@@ -80,6 +80,7 @@ class FakeTelegram:
         self.base_url = self.base_file_url = ""
         self._port = port
         self.updates.inspect = self._inspect
+        self.webhook.answered = self._inspect_answer
         self.updates.woken = self.world.pulse
 
     async def __aenter__(self) -> Self:
@@ -200,6 +201,11 @@ class FakeTelegram:
         """Hold an update of ours against the specification."""
         if self.spec:
             self.own_violations += self.spec.problems(update.payload(), ["Update"], "update")
+
+    def _inspect_answer(self, answer: bytes) -> None:
+        """Telegram would carry out a method in the answer to a webhook; here that is no way to call one."""
+        if b'"method"' in answer:
+            self.violations.append("a webhook was answered with a method")
 
     def _write_down(self, request: Request, chat: Chat | None, status: int, answer: Any, fault: Fault | None) -> None:
         self.journal.write_call(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ class Webhook:
         self.timeout = 10.0  # seconds that an answer may take
         self.deliveries: list[Delivery] = []
         self.last_error: tuple[int, str] | None = None
+        self.answered: Callable[[bytes], None] = lambda answer: None  # told what a delivery was answered with
         self._task: asyncio.Task[None] | None = None
 
     def info(self) -> dict[str, Any]:
@@ -109,4 +111,5 @@ class Webhook:
             self.last_error = self.clock.date(), problem
         delivery = Delivery(update_id=update.id, kind=update.kind, status=status, answer=answer)
         self.deliveries.append(delivery)
+        self.answered(answer)
         return delivery

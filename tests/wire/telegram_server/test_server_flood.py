@@ -3,8 +3,12 @@
 import asyncio
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from tests.fakes.telegram.flood import FloodLimits
+from tests.fakes.telegram.clock import Clock
+from tests.fakes.telegram.flood import Flood, FloodLimits
+from tests.fakes.telegram.model import Chat, Kind
 from tests.fakes.telegram.server import FakeTelegram
 from tests.wire.telegram_server.support import Api, met, png
 
@@ -107,12 +111,42 @@ async def test_a_call_that_is_refused_counts_too(server: FakeTelegram, api: Api)
     assert statuses == [400, 400, 400, 429]
 
 
-@pytest.mark.parametrize(
-    "server", [FloodLimits(chat_per_second=20, chat_burst=2, minute=0.5, second=0.05)], indirect=True
+class Set(Clock):
+    """A clock that stands where it is put."""
+
+    at = 0.0
+
+    def now(self) -> float:
+        """Seconds."""
+        return self.at
+
+
+def kept(wishes: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """When a bot that keeps to a message a second, 20 a minute in a group (even chats) and 30 a second in all sends."""
+    sent: list[tuple[float, int]] = []
+    at = 0.0
+    for wait, chat in wishes:
+        at += wait
+        own = [when for when, where in sent if where == chat]
+        at = max([at, *(when + 1 for when in own[-1:]), *(when + 1 for when, _ in sent[-30:-29])])
+        at = max([at, *(when + 60 for when in own[-20:-19] if chat % 2 == 0)])
+        sent.append((at, chat))
+    return sent
+
+
+@settings(deadline=None)
+@example([(0.0, 2)] * 120, [0.2, 0.0] * 60)
+@example([(0.0, number % 40) for number in range(120)], [0.2] * 60 + [0.0] * 60)
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.3, 2.0]), st.integers(0, 40)), max_size=120),
+    st.lists(st.floats(0, 0.2), min_size=120, max_size=120),
 )
-async def test_a_bot_that_keeps_the_budgets_gets_none(server: FakeTelegram, api: Api) -> None:
-    ann, group = await met(server), server.world.group("Lab")
-    for _ in range(25):
-        assert await burst(api, ann.id, 1) == await burst(api, group.id, 1) == [200]
-        await asyncio.sleep(0.05)
-    assert server.excesses == []
+def test_a_bot_that_keeps_the_budgets_gets_none(wishes: list[tuple[float, int]], delays: list[float]) -> None:
+    clock = Set()
+    flood = Flood(clock, FloodLimits())
+    chats = [Chat(id=n, kind=Kind.PRIVATE if n % 2 else Kind.GROUP) for n in range(41)]
+    arrivals = [(at + delay, chat) for (at, chat), delay in zip(kept(wishes), delays, strict=False)]
+    for at, chat in sorted(arrivals):
+        clock.at = at
+        flood.check("sendMessage", chats[chat])
+    assert flood.excesses == []

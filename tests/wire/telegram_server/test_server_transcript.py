@@ -1,7 +1,12 @@
 """The page that shows a chat: what is in it, for whom, and that nothing typed becomes HTML."""
 
 import re
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from tests.fakes.chat.screenshot import browser, screenshot
 from tests.fakes.telegram import transcript
 from tests.fakes.telegram.server import FakeTelegram
 from tests.wire.telegram_server.support import Api, met, png
@@ -39,6 +44,21 @@ async def test_a_page_shows_what_the_viewer_sees(server: FakeTelegram, api: Api)
         assert piece in page, piece
     assert "only for &lt;Ann&gt;" in page
     assert "only for" not in transcript.page(server, group, bob), "an answer to a press is for who pressed"
+
+
+@pytest.mark.skipif(browser() is None, reason="Chromium is not installed")
+async def test_a_page_is_a_picture(server: FakeTelegram, api: Api, tmp_path: Path) -> None:
+    ann = await met(server)
+    for _ in range(12):
+        await api.upload("sendPhoto", {"photo": png(400, 400, "#ff0000")}, chat_id=ann.id)
+    await screenshot(transcript.page(server, ann.private, ann), tmp_path / "chat.png", width=500)
+    with Image.open(tmp_path / "chat.png") as picture:
+        width, height = picture.size
+        colours = picture.convert("RGB").getcolors(2**24) or []
+    red = sum(count for count, (r, g, b) in colours if r > 240 and max(g, b) < 60)
+    assert width == 500
+    assert height > 12 * 380
+    assert red > 12 * 100_000
 
 
 async def test_formatting_nests(server: FakeTelegram, api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.telegram.entities import Entity, formatted
 from tests.fakes.telegram.errors import Refusal, bad_request, forbidden
 from tests.fakes.telegram.files import Media, Upload
-from tests.fakes.telegram.keyboards import keyboard_of
+from tests.fakes.telegram.keyboards import ACTIONS, keyboard_of
 from tests.fakes.telegram.model import GENERAL, Chat, Keyboard, Kind, Message, Status, Topic
 from tests.fakes.telegram.world import World
 
@@ -165,6 +165,9 @@ def parsed(request: Request, source: dict[str, Any], name: str, entities: str) -
 def markup_of(request: Request) -> tuple[Keyboard | None, bool]:
     """The inline keyboard of a call, and whether it has a reply keyboard or the like instead."""
     markup = request.params.get("reply_markup")
+    for button in (button for row in (markup or {}).get("inline_keyboard", ()) for button in row):
+        if len(button.keys() & set(ACTIONS)) > 1:
+            request.server.violate(request.method, f"the button {button['text']!r} must do exactly one thing")
     return keyboard_of(markup), markup is not None and "inline_keyboard" not in markup
 
 
