@@ -8,6 +8,7 @@ from typing import TypeAlias
 from bot.adapter import Command
 from bot.catalog import find_command, find_verb
 from bot.ladder import File, Form
+from bot.policy_values import checked_changes
 from bot.replies import Reply, Text, Tone, text
 from bot.replies_people import (
     audit_reply,
@@ -35,7 +36,8 @@ _EVERYWHERE = "everywhere"
 class PeopleCommands:
     """Commands about people: the verbs of /mod and /privacy by name, and /statement."""
 
-    def __init__(self, *, studio: Studio, moderation: Moderation) -> None:
+    def __init__(self, *, studio: Studio, moderation: Moderation, verbs: Mapping[str, Answer]) -> None:
+        """`verbs` are verbs of /mod that others answer."""
         self._studio = studio
         self._moderation = moderation
         self._mod: Mapping[str, Answer] = {
@@ -56,6 +58,7 @@ class PeopleCommands:
             "pause": self._pause,
             "resume": self._resume,
             "mint": self._mint,
+            **verbs,
         }
 
     @property
@@ -190,10 +193,7 @@ class PeopleCommands:
         """[FIELD VALUE] ...: without one it shows all."""
         if not words:
             return policy_reply(await self._moderation.policy(actor))
-        changes = _pairs(words)
-        template = changes.get("template", "")
-        if template and template.lower() not in UNSET:
-            self._studio.library.get(template)
+        changes = checked_changes(_pairs(_values_joined(command, words)), self._studio.library)
         return policy_reply(await self._moderation.set_policy(actor, changes))
 
     async def _wallet(self, actor: Actor, command: Command, words: list[str]) -> Reply:
@@ -269,6 +269,19 @@ def _is_time(word: str) -> bool:
 
 def _seconds(word: str) -> float:
     return float(word[:-1]) * _SECONDS[word[-1].lower()]
+
+
+def _values_joined(command: Command, words: list[str]) -> list[str]:
+    """Put values of several words together: a platform's two options are field and value, and lists have commas."""
+    if not isinstance(command.line, str) and len(command.line) == 3:
+        return list(command.line[1:])
+    joined: list[str] = []
+    for word in words:
+        if joined and (joined[-1].endswith(",") or word.startswith(",")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _pairs(words: Sequence[str]) -> dict[str, str]:

@@ -19,7 +19,17 @@ from engine.errors import GivenTwice, UnexpectedWords
 from engine.model import Lane, OptionValue
 from engine.workflows.slots import shorten
 
-__all__ = ["ParsedLine", "expand", "expand_words", "parse", "parse_options", "parse_words", "render", "template_of"]
+__all__ = [
+    "ParsedLine",
+    "expand",
+    "expand_words",
+    "parse",
+    "parse_options",
+    "parse_words",
+    "render",
+    "style_of",
+    "template_of",
+]
 
 _LORA_TAG = re.compile(r"<lora:([^<>]*)>", re.IGNORECASE)
 _LORAS = ", "  # between the LoRAs of the one option
@@ -77,10 +87,19 @@ def parse_options(prompt: str, values: Mapping[str, OptionValue], flags: Flags =
 
 def template_of(words: Sequence[str] | str) -> str:
     """Give the template that a line names, before its flags can be read: a template may add flags. Empty if none."""
+    return _named(words, "template")
+
+
+def style_of(words: Sequence[str] | str) -> str:
+    """Give the style that a line names, before its flags can be read: a style may name a template. Empty if none."""
+    return _named(words, "style")
+
+
+def _named(words: Sequence[str] | str, name: str) -> str:
     _, groups = group(split_text(words) if isinstance(words, str) else words)
-    template = FLAGS.get("template")
+    flag = FLAGS.get(name)
     for typed in groups:
-        if typed.name.lower() in (template.name, *template.aliases):
+        if typed.name.lower() in (flag.name, *flag.aliases):
             return take_value(typed.words)[0]
     return ""
 

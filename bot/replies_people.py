@@ -8,7 +8,7 @@ from bot.replies import Reply, text
 from engine.accounts import AuditLine, Ban, Statement
 from engine.errors import Field
 from engine.model import JobView
-from engine.policies import CommunityPolicy, shown_policy
+from engine.policies import CommunityPolicy, expected, shown_policy
 from engine.pricing import credits
 
 LONGEST_DETAIL = 200  # characters of an audit line's detail
@@ -77,7 +77,11 @@ def bans_reply(bans: Sequence[Ban]) -> Reply:
 
 def policy_reply(policy: CommunityPolicy) -> Reply:
     """Every field of a policy with its value, as it is typed to change it."""
-    lines = [text("mod-policy-line", field=name, value=value) for name, value in shown_policy(policy).items()]
+    lines = [
+        text("mod-policy-line", field=name, value=value, expected=expected(name))
+        for name, value in shown_policy(policy).items()
+    ]
+    lines.append(text("mod-policy-words", count=len(policy.words)))
     return Reply(lines=(text("mod-policy-title"), *lines), private=True)
 
 

@@ -14,7 +14,7 @@ from engine.workflows.loras import read_loras
 from engine.workflows.nearest import nearest
 from engine.workflows.ranges import Number, nearest_number, plain, range_text
 
-LONGEST_TEXT = 8_000  # characters, where a slot sets no `max`
+LONGEST_TEXT = 4_000  # characters, where a slot sets no `max`
 LONGEST_NAME = 255  # characters: the longest file name of common file systems
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _SHOWN = 60  # characters of a wrong value that an error repeats

@@ -126,6 +126,7 @@ error-forbidden =
         [cancel] Only the job's owner and the moderators of this chat may cancel it.
         [operator] Only the operators of this Atelier may do that.
         [moderator] Only the moderators of a chat may do that, and there only.
+        [own-review] Nobody decides about their own pictures; another moderator of this chat may, or an operator.
         [own] Only they themselves and the operators may do that.
        *[other] Only the owner and the moderators of this chat may do that.
     }

@@ -68,7 +68,17 @@ mod-refunded = Job { $job } is made good: { $credits } credits went back.
 mod-nothing-to-refund = Job { $job } has nothing to give back: it cost nothing, is still on its way, was made good before, or this chat paid for it.
 
 mod-policy-title = The policy here; “/mod policy FIELD VALUE” changes it, “none” takes a value away:
-mod-policy-line = { $field } { $value }
+mod-policy-line =
+    { $field } { $value }{ $has-expected ->
+        [yes] {" "}({ $expected })
+       *[no] {""}
+    }
+mod-policy-words =
+    { $count ->
+        [0] No words of this chat's own are refused; “/mod words” adds some.
+        [one] One phrase of this chat's own is refused; “/mod words” shows it.
+       *[other] { $count } phrases of this chat's own are refused; “/mod words” shows them.
+    }
 
 mod-audit-title =
     { $count ->

@@ -59,7 +59,16 @@ mod-refunded = 任务 { $job } 已补偿，退回 { $credits } 点。
 mod-nothing-to-refund = 任务 { $job } 没有可退的：没有扣点、还在进行、已经补偿过，或由本群付款。
 
 mod-policy-title = 本群的规定；用“/mod policy 项目 值”修改，none 表示不设：
-mod-policy-line = { $field } { $value }
+mod-policy-line =
+    { $field } { $value }{ $has-expected ->
+        [yes] （{ $expected }）
+       *[no] {""}
+    }
+mod-policy-words =
+    { $count ->
+        [0] 本群没有自己的禁用词，用“/mod words”添加。
+       *[other] 本群有 { $count } 个自己的禁用词，用“/mod words”查看。
+    }
 
 mod-audit-title = 最近 { $count } 条管理记录：
 mod-audit-empty = 这里还没有管理记录。
