@@ -322,4 +322,6 @@ def _snowflake(text: str, error: DeliveryError) -> int:
 
 
 def _webhook(client: Client, place: Place) -> discord.Webhook:
-    return discord.Webhook.partial(client.application_id or 0, place.thread, client=client)
+    webhook = discord.Webhook.partial(client.application_id or 0, place.thread, client=client)
+    webhook.type = discord.WebhookType.application  # an interaction's own, which may speak privately
+    return webhook
