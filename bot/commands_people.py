@@ -36,7 +36,7 @@ _EVERYWHERE = "everywhere"
 class PeopleCommands:
     """Commands about people: the verbs of /mod and /privacy by name, and /statement."""
 
-    def __init__(self, *, studio: Studio, moderation: Moderation, verbs: Mapping[str, Answer]) -> None:
+    def __init__(self, *, studio: Studio, moderation: Moderation, verbs: Mapping[str, Answer] | None = None) -> None:
         """`verbs` are verbs of /mod that others answer."""
         self._studio = studio
         self._moderation = moderation
@@ -58,7 +58,7 @@ class PeopleCommands:
             "pause": self._pause,
             "resume": self._resume,
             "mint": self._mint,
-            **verbs,
+            **(verbs or {}),
         }
 
     @property
