@@ -12,6 +12,7 @@ from engine.sampler.models.files import ModelFile
 from engine.sampler.models.library import Library
 from engine.sampler.nodes.registry import Folders
 from engine.sampler.sampling.batcher import Batcher
+from engine.sampler.sampling.limits import CudaGauge
 
 _SHARE_OF_GPU = 0.75  # of its memory may hold checkpoints; the rest is for activations
 _SHARE_OF_RAM = 0.6
@@ -30,7 +31,7 @@ class TorchRuntime:
         if budget is None:
             budget = int(self.memory()[0] * (_SHARE_OF_GPU if device.type == "cuda" else _SHARE_OF_RAM))
         self.models = Library(placement=placement, budget=budget)
-        self.batcher = Batcher(max_batch=max_batch)
+        self.batcher = Batcher(max_batch=max_batch, gauge=CudaGauge(device) if device.type == "cuda" else None)
 
     @property
     def device_name(self) -> str:

@@ -8,9 +8,12 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from engine.sampler.models.sharing import Shared
 from engine.sampler.models.tiles import Tiling, tiled
 
 CELL = 8  # pixels a side of one latent cell
+_CELLS_AT_ONCE = 64 * 64  # of all latents in one pass: one picture of 512x512 pixels, or 16 of 128x128
+_CELLS_AT_ONCE_ON_GPU = 4 * _CELLS_AT_ONCE
 
 
 class DecodingFailed(RuntimeError):
@@ -34,7 +37,7 @@ def _proceed() -> None:
 
 
 class Vae:
-    """An autoencoder; thread-safe, one picture or tile at a time runs under `lock`.
+    """An autoencoder; thread-safe, runs under `lock`. Pictures or tiles that several threads decode go together.
 
     Pictures are [batch, height, width, 3] in 0..1, latents [batch, C, height/8, width/8] unscaled; both are float32 on
     the CPU, and the autoencoder's own arithmetic is float32 too. `between` is called between pictures and tiles, and
@@ -46,6 +49,7 @@ class Vae:
         self._network = cast(_Autoencoder, network)
         self._device = device
         self._lock = lock
+        self._decode = Shared(self._decoded, lock=lock, most=self._most)
 
     def decode(
         self, latents: Tensor, *, tile: int = 0, overlap: int = 0, between: Callable[[], None] = _proceed
@@ -84,9 +88,13 @@ class Vae:
         return tiled(plane, tiling, work) if tile else work(plane)
 
     @torch.inference_mode()
-    def _decode(self, latent: Tensor) -> Tensor:
-        with self._lock:
-            return self._network.decode(latent.to(self._device), return_dict=False)[0].float().cpu()
+    def _decoded(self, latents: Tensor) -> Tensor:
+        return self._network.decode(latents.to(self._device), return_dict=False)[0].float().cpu()
+
+    def _most(self, latent: Tensor) -> int:
+        """Small pictures gain from company; large ones fill the device by themselves, and memory grows with them."""
+        cells = latent.shape[-2] * latent.shape[-1]
+        return max(1, (_CELLS_AT_ONCE if self._device.type == "cpu" else _CELLS_AT_ONCE_ON_GPU) // cells)
 
     @torch.inference_mode()
     def _encode(self, plane: Tensor) -> Tensor:

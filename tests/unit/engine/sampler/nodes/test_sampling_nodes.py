@@ -186,7 +186,7 @@ def test_a_run_in_two_halves_is_the_whole_run(context: BenchContext) -> None:
 def test_a_prompt_for_another_model_is_refused(context: BenchContext) -> None:
     model, _, _ = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
     foreign = Conditioning.of(torch.zeros(1, 77, 768))
-    with pytest.raises(Mismatched, match=r"768 numbers a token, tiny reads 128\. Take MODEL and CLIP"):
+    with pytest.raises(Mismatched, match=r"768 numbers a token, this one reads 128\. Take MODEL and CLIP"):
         ksampler(
             context,
             model=model,
@@ -220,6 +220,7 @@ def test_weights_change_the_conditioning(context: BenchContext) -> None:
 
 def test_values_do_not_hold_weights(context: BenchContext) -> None:
     values = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
+    context.runtime.ended(context.prompt_id)
     context.runtime.free(unload_models=True, free_memory=True)
     assert context.runtime.models.loaded() == ()
     assert clip_text_encode(context, text="a house", clip=values[1])[0].nbytes > 0
