@@ -90,12 +90,13 @@ def found(names: Sequence[str], typed: str) -> list[str]:
     inside = [name for name in names if name not in heads and all(word in name.casefold() for word in words)]
     if heads or inside:
         return heads + inside
-    near = nearest(wanted, names)
-    return [near] if near else []
+    bare = {_bare(name): name for name in names}
+    near = nearest(wanted, bare)
+    return [bare[near]] if near else []
 
 
 def _bare(name: str) -> str:
-    return name.rpartition("/")[2].casefold()
+    return name.rpartition("/")[2].removesuffix(_ENDING).casefold()
 
 
 def _named(names: Sequence[str]) -> tuple[Completion, ...]:
