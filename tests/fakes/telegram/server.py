@@ -166,7 +166,8 @@ class FakeTelegram:
             return self._cut(http)
         if answer is None:
             return web.Response(status=status, text="<html><h1>Bad Gateway</h1></html>", content_type="text/html")
-        return web.json_response(answer, status=status)
+        after = answer.get("parameters", {}).get("retry_after")
+        return web.json_response(answer, status=status, headers={"Retry-After": str(after)} if after else None)
 
     async def _carry_out(self, request: Request, chat: Chat | None, fault: Fault | None) -> Any:
         if request.method not in METHODS:

@@ -1,6 +1,6 @@
 """A chat as somebody sees it, as one HTML page that looks like Telegram's client and needs nothing else.
 
-`page(server, chat, viewer)` gives the page; open it in a browser, or take its picture with headless Chromium:
+`page(server, viewer, chat)` gives the page; open it in a browser, or take its picture with headless Chromium:
 
     chromium --headless --no-sandbox --hide-scrollbars --window-size=460,900 --screenshot=chat.png chat.html
 """
@@ -39,7 +39,7 @@ SERVICE = {
 }
 
 
-def page(server: "FakeTelegram", chat: Chat, viewer: Person, *, thread: int | None = None) -> str:
+def page(server: "FakeTelegram", viewer: Person, chat: Chat, *, thread: int | None = None) -> str:
     """What the viewer sees of the chat now, or of one topic of it, with the answers that their presses got."""
     messages = viewer.sees(chat, thread=thread)
     body = "\n".join(_rows(server, messages, viewer))
@@ -259,7 +259,7 @@ def pages(server: "FakeTelegram", viewer: Person) -> dict[str, str]:
             continue
         for topic in chat.topics.values() if chat.is_forum else ():
             name = f"{_title(chat)} # {topic.name}"
-            found[name] = page(server, chat, viewer, thread=topic.id or GENERAL)
+            found[name] = page(server, viewer, chat, thread=topic.id or GENERAL)
         if not chat.is_forum:
-            found[_title(chat)] = page(server, chat, viewer)
+            found[_title(chat)] = page(server, viewer, chat)
     return found

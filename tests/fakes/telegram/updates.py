@@ -27,6 +27,12 @@ class Update:
     content: dict[str, Any]
     at: float
 
+    @property
+    def row(self) -> int:
+        """Updates of one chat, and presses of one person, are delivered one after the other."""
+        about = self.content.get("chat") or self.content["from"]
+        return int(about["id"])
+
     def payload(self) -> dict[str, Any]:
         """An Update of the Bot API."""
         return {"update_id": self.id, self.kind: self.content}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -75,18 +76,23 @@ class Webhook:
             return await self._try(session, update)
 
     async def _run(self) -> None:
-        """Deliver what waits, several at a time, each until it is taken."""
+        """Deliver what waits, several at a time but those of a chat in their order, each until it is taken."""
         connector = aiohttp.TCPConnector(limit=self.max_connections)
         async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
             begun: set[int] = set()
+            rows: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
             while True:
                 self.updates.changed.clear()
                 for update in [u for u in self.updates.pending if u.id not in begun]:
                     begun.add(update.id)
-                    group.create_task(self._deliver(session, update))
+                    group.create_task(self._deliver(session, update, rows[update.row]))
                 await self.updates.changed.wait()
 
-    async def _deliver(self, session: aiohttp.ClientSession, update: Update) -> None:
+    async def _deliver(self, session: aiohttp.ClientSession, update: Update, row: asyncio.Lock) -> None:
+        async with row:
+            await self._deliver_next(session, update)
+
+    async def _deliver_next(self, session: aiohttp.ClientSession, update: Update) -> None:
         wait = self.retry_after
         while update in self.updates.pending:
             delivery = await self._try(session, update)

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class Reply:
 
     status: int
     body: dict[str, Any]
+    headers: Mapping[str, str]
 
     @property
     def result(self) -> Any:
@@ -65,12 +67,12 @@ class Api:
     async def __call__(self, method: str, **params: Any) -> Reply:
         """POST with a JSON body."""
         async with self.session.post(self.url(method), json=params) as response:
-            return Reply(response.status, await response.json())
+            return Reply(response.status, await response.json(), response.headers)
 
     async def get(self, method: str, **params: str) -> Reply:
         """GET with a query."""
         async with self.session.get(self.url(method), params=params) as response:
-            return Reply(response.status, await response.json())
+            return Reply(response.status, await response.json(), response.headers)
 
     async def upload(self, method: str, files: dict[str, bytes], **params: Any) -> Reply:
         """POST as multipart; what is no text travels as JSON."""
@@ -80,7 +82,7 @@ class Api:
         for name, data in files.items():
             form.add_field(name, io.BytesIO(data), filename=f"{name}.png", content_type="image/png")
         async with self.session.post(self.url(method), data=form) as response:
-            return Reply(response.status, await response.json())
+            return Reply(response.status, await response.json(), response.headers)
 
     async def send(self, chat: Chat, text: str = "hello", **params: Any) -> int:
         """A text; its id."""

@@ -39,6 +39,7 @@ async def test_a_wait_is_told_and_holds_for_that_chat_only(server: FakeTelegram,
     reply = await api("sendMessage", chat_id=ann.id, text="x")
     assert reply.refusal == (429, "Too Many Requests: retry after 3")
     assert reply.body["parameters"] == {"retry_after": 3}
+    assert reply.headers["Retry-After"] == "3"
     assert await burst(api, bob.id, 1) == [200]
     assert server.excesses == [], "a wait of the server's own making is not the bot's fault"
     server.clock.advance(1.5)

@@ -27,7 +27,7 @@ async def test_a_page_shows_what_the_viewer_sees(server: FakeTelegram, api: Api)
     await bob.reacts(result, "❤")
     press = await ann.presses(result, "U1")
     await api("answerCallbackQuery", callback_query_id=press.id, text="only for <Ann>")
-    page = transcript.page(server, group, ann)
+    page = transcript.page(server, ann, group)
     assert "<script>" not in page
     assert "<b>a 👍 house</b> &lt;x&gt;" in page
     assert page.count("class='row mine") == 1
@@ -43,7 +43,7 @@ async def test_a_page_shows_what_the_viewer_sees(server: FakeTelegram, api: Api)
     ):
         assert piece in page, piece
     assert "only for &lt;Ann&gt;" in page
-    assert "only for" not in transcript.page(server, group, bob), "an answer to a press is for who pressed"
+    assert "only for" not in transcript.page(server, bob, group), "an answer to a press is for who pressed"
 
 
 @pytest.mark.skipif(browser() is None, reason="Chromium is not installed")
@@ -51,7 +51,7 @@ async def test_a_page_is_a_picture(server: FakeTelegram, api: Api, tmp_path: Pat
     ann = await met(server)
     for _ in range(12):
         await api.upload("sendPhoto", {"photo": png(400, 400, "#ff0000")}, chat_id=ann.id)
-    await screenshot(transcript.page(server, ann.private, ann), tmp_path / "chat.png", width=500)
+    await screenshot(transcript.page(server, ann, ann.private), tmp_path / "chat.png", width=500)
     with Image.open(tmp_path / "chat.png") as picture:
         width, height = picture.size
         colours = picture.convert("RGB").getcolors(2**24) or []
@@ -65,7 +65,7 @@ async def test_formatting_nests(server: FakeTelegram, api: Api) -> None:
     ann = await met(server)
     text = "👍<b>a<i>b</i></b><blockquote>q</blockquote><tg-spoiler>s</tg-spoiler>\nnext"
     await api("sendMessage", chat_id=ann.id, text=text, parse_mode="HTML")
-    page = transcript.page(server, ann.private, ann)
+    page = transcript.page(server, ann, ann.private)
     assert "👍<b>a<i>b</i></b><blockquote>q</blockquote><span class='spoiler'>s</span><br>next" in page
 
 

@@ -143,6 +143,22 @@ async def test_a_webhook_that_fails_is_tried_again(server: FakeTelegram, api: Ap
         assert hook.got[-1] == hook.got[0]
 
 
+async def test_a_webhook_gets_the_updates_of_a_chat_in_their_order(server: FakeTelegram, api: Api) -> None:
+    async with Hook() as hook:
+        ann, bob = await met(server, "Ann"), await met(server, "Bob")
+        hook.statuses = [500, 500, 500]
+        await api("setWebhook", url=hook.url)
+        for number in range(5):
+            await ann.says(ann.private, f"ann {number}")
+            await bob.says(bob.private, f"bob {number}")
+        await server.until(lambda: not server.updates.pending)
+        taken = [d.update_id for d in server.webhook.deliveries if d.status == 200]
+        texts = {update["update_id"]: update["message"]["text"] for update, _ in hook.got}
+        for name in ("ann", "bob"):
+            own = [texts[number] for number in taken if texts[number].startswith(name)]
+            assert own == [f"{name} {number}" for number in range(5)]
+
+
 async def test_a_webhook_and_a_poll_exclude_each_other(server: FakeTelegram, api: Api) -> None:
     async with Hook() as hook:
         poll = await waiting_poll(server, api)

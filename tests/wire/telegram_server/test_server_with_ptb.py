@@ -128,6 +128,25 @@ async def test_updates_that_were_not_confirmed_come_again_after_a_crash(server: 
     assert seen[0] == seen[1]
 
 
+async def test_the_poll_is_taken_up_again_after_every_fault(server: FakeTelegram) -> None:
+    app = studio(server)
+    ann = server.world.person("Ann")
+    async with app:
+        await app.updater.start_polling(poll_interval=0)
+        await app.start()
+        await server.until(lambda: server.updates.is_polled)
+        server.faults.fail("getUpdates", status=502)
+        server.faults.drop("getUpdates")
+        server.updates.drop_poll()
+        await ann.says(ann.private, "a red house")
+        result = await ann.waits(ann.private, lambda message: message.media, within=30)
+        await app.updater.stop()
+        await app.stop()
+    assert len([message for message in ann.sees() if message.by_bot]) == 1
+    assert result.text == "done & dusted"
+    assert server.updates.conflicts == 0
+
+
 async def test_a_second_poller_is_a_conflict(server: FakeTelegram, bot: Bot) -> None:
     first = asyncio.create_task(bot.get_updates(timeout=30))
     await server.until(lambda: server.updates.is_polled)
