@@ -27,7 +27,7 @@ def input_config(given: Input, listing: Listing, *, modern: bool = False) -> lis
     ranges = {"default": given.default, "min": given.min, "max": given.max, "step": given.step}
     options: JsonObject = {name: value for name, value in ranges.items() if value is not None}
     options.update(cast(JsonObject, dict(given.extra)))
-    if given.type != "COMBO":
+    if given.type != "COMBO" or "remote" in given.extra:  # whose choices the front end asks for by itself
         return [given.type, options] if options or modern else [given.type]
     offered: list[Json] = list(choices(given, listing))
     if modern:

@@ -16,6 +16,7 @@ from engine.sampler.nodes.registry import Input, NodeDeclaration
 
 MOST_NODES = 5000  # keeps the worst case, every output depending on every node, within a second
 _ANY_TYPE = "*"
+_PICTURES = ("input", "output")  # folders whose files need not be listed to be taken
 
 
 class Choices(Listing, Protocol):
@@ -228,8 +229,8 @@ class _Judge:
     def _value(self, given: Input, value: Json) -> Json:
         if given.type != "COMBO":
             return values.convert(given, value)
-        if given.folder == "input":
-            if not isinstance(value, str) or not self._exists("input", value):
+        if given.folder in _PICTURES:
+            if not isinstance(value, str) or not self._exists(given.folder, value):
                 details = f"{given.name} - Invalid image file: {value}"
                 message = "Custom validation failed for node"
                 extra: JsonObject = {"received_value": value}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, ImageSequence, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, ImageSequence, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from engine.marking import AI_MADE
@@ -83,7 +83,67 @@ def metadata(graph: Mapping[str, object], extra: Mapping[str, object]) -> PngIma
 def png(picture: Tensor, info: PngImagePlugin.PngInfo, level: int) -> bytes:
     """Encode a picture [height, width, 3]; `level` is zlib's (0..9)."""
     file = io.BytesIO()
-    Image.fromarray(_bytes(picture)).save(file, "PNG", pnginfo=info, compress_level=level)
+    Image.fromarray(to_bytes(picture)).save(file, "PNG", pnginfo=info, compress_level=level)
+    return file.getvalue()
+
+
+def animation_metadata(graph: Mapping[str, object], extra: Mapping[str, object]) -> PngImagePlugin.PngInfo:
+    """Make an animated PNG's chunks, as ComfyUI places them: `comf` behind the pictures; and that it is AI-made."""
+    info = PngImagePlugin.PngInfo()
+    for key, value in {"prompt": graph, **extra}.items():
+        info.add(b"comf", key.encode() + b"\0" + json.dumps(value).encode(), after_idat=True)
+    info.add_itxt("XML:com.adobe.xmp", AI_MADE)
+    return info
+
+
+def animated_png(pictures: Tensor, info: PngImagePlugin.PngInfo, *, milliseconds: int, level: int) -> bytes:
+    """Encode pictures [frames, height, width, 3] as an animation, each shown for so long."""
+    first, *others = [Image.fromarray(to_bytes(picture)) for picture in pictures]
+    file = io.BytesIO()
+    first.save(
+        file,
+        "PNG",
+        pnginfo=info,
+        compress_level=level,
+        save_all=True,
+        append_images=others,
+        duration=milliseconds,
+    )
+    return file.getvalue()
+
+
+def animated_webp(
+    pictures: Tensor,
+    graph: Mapping[str, object],
+    extra: Mapping[str, object],
+    *,
+    milliseconds: int,
+    lossless: bool,
+    quality: int,
+    effort: int,
+) -> bytes:
+    """Encode pictures as a WebP animation; prompt and workflow are in its EXIF's camera tags, as ComfyUI writes them.
+
+    `effort` is WebP's method (0..6), `quality` 0..100.
+    """
+    first, *others = [Image.fromarray(to_bytes(picture)) for picture in pictures]
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = f"prompt:{json.dumps(graph)}"
+    for tag, (key, value) in zip(range(ExifTags.Base.Make, 0, -1), extra.items(), strict=False):
+        exif[tag] = f"{key}:{json.dumps(value)}"
+    file = io.BytesIO()
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=milliseconds,
+        lossless=lossless,
+        quality=quality,
+        method=effort,
+        exif=exif,
+        xmp=AI_MADE.encode(),
+    )
     return file.getvalue()
 
 
@@ -122,10 +182,10 @@ def _too_large(name: str) -> str:
 
 
 def _lanczos(picture: Tensor, width: int, height: int) -> Tensor:
-    resized = Image.fromarray(_bytes(picture)).resize((width, height), Image.Resampling.LANCZOS)
+    resized = Image.fromarray(to_bytes(picture)).resize((width, height), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(resized, dtype=np.float32) / 255.0)
 
 
-def _bytes(picture: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+def to_bytes(picture: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     """Round down to 8 bits, as ComfyUI does."""
     return (picture * 255.0).clamp(0, 255).to(torch.uint8).numpy()

@@ -1,22 +1,22 @@
-"""Nodes that read, make, scale, cut and write pictures."""
+"""Nodes that read, make, scale and cut pictures."""
 
 import math
-import secrets
-from datetime import datetime
 
 import torch
 from torch import Tensor
 
 from engine.sampler.models import pictures
-from engine.sampler.nodes.registry import NodeContext, NodeResult
-
-_SAVED = 4  # zlib levels
-_PREVIEWED = 1
+from engine.sampler.nodes.registry import NodeContext
 
 
 def load_image(context: NodeContext, *, image: str) -> tuple[Tensor, Tensor]:
     """Read a picture and its mask (1 where it is transparent). Raises PictureRejected."""
     return pictures.read(context.folders.file_path("input", image), name=image)
+
+
+def load_image_output(context: NodeContext, *, image: str) -> tuple[Tensor, Tensor]:
+    """Read a picture that was made here: its name ends in " [output]". Raises PictureRejected."""
+    return pictures.read(context.folders.file_path("output", image), name=image)
 
 
 def image_scale(
@@ -88,51 +88,6 @@ def image_crop(context: NodeContext, *, image: Tensor, width: int, height: int, 
     return (image[:, y : y + height, x : x + width],)
 
 
-def save_image(context: NodeContext, *, images: Tensor, filename_prefix: str = "ComfyUI") -> NodeResult:
-    """Write pictures to the output folder, with prompt and workflow in them."""
-    return _save(context, images, kind="output", prefix=filename_prefix, level=_SAVED)
-
-
-def preview_image(context: NodeContext, *, images: Tensor) -> NodeResult:
-    """Write pictures to the temporary folder."""
-    prefix = f"ComfyUI_temp_{secrets.token_hex(3)}"
-    return _save(context, images, kind="temp", prefix=prefix, level=_PREVIEWED)
-
-
 def _scaled_by(image: Tensor, method: str, factor: float) -> Tensor:
     height, width = (max(1, round(side * factor)) for side in image.shape[1:3])
     return pictures.scaled(image, method, width=width, height=height, centre=False)
-
-
-def _save(context: NodeContext, images: Tensor, *, kind: str, prefix: str, level: int) -> NodeResult:
-    metadata = pictures.metadata(context.graph, context.extra_pnginfo)
-    prefix = _expanded(prefix, width=images.shape[2], height=images.shape[1])
-    root = context.folders.file_path(kind, "any").parent
-    saved = []
-    for number, image in enumerate(images):
-        context.check_interrupted()
-        data = pictures.png(image, metadata, level)
-        directory, stem, counter = context.folders.save_path(kind, prefix.replace("%batch_num%", str(number)))
-        path = directory / f"{stem}_{counter:05}_.png"
-        pictures.write(path, data)
-        subfolder = directory.relative_to(root).as_posix()
-        saved.append({"filename": path.name, "subfolder": "" if subfolder == "." else subfolder, "type": kind})
-    return NodeResult(ui={"images": saved})
-
-
-def _expanded(prefix: str, *, width: int, height: int) -> str:
-    """Fill in what ComfyUI knows of a file name prefix: %width%, %height% and the parts of the date and time."""
-    now = datetime.now().astimezone()
-    known = {
-        "width": str(width),
-        "height": str(height),
-        "year": f"{now:%Y}",
-        "month": f"{now:%m}",
-        "day": f"{now:%d}",
-        "hour": f"{now:%H}",
-        "minute": f"{now:%M}",
-        "second": f"{now:%S}",
-    }
-    for name, value in known.items():
-        prefix = prefix.replace(f"%{name}%", value)
-    return prefix

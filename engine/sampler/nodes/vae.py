@@ -13,13 +13,13 @@ _GRAY = 0.5
 
 def vae_decode(context: NodeContext, *, samples: Latent, vae: Vae) -> tuple[Tensor]:
     """Give the pictures of latents. Raises DecodingFailed."""
-    decoder = _autoencoder(context, vae)
+    decoder = autoencoder_of(context, vae)
     return (decoder.decode(samples.samples, between=context.check_interrupted),)
 
 
 def vae_encode(context: NodeContext, *, pixels: Tensor, vae: Vae) -> tuple[Latent]:
     """Give the latents of pictures; what does not fill a cell of 8 pixels is cropped off evenly."""
-    encoder = _autoencoder(context, vae)
+    encoder = autoencoder_of(context, vae)
     return (Latent(samples=encoder.encode(pixels, between=context.check_interrupted)),)
 
 
@@ -34,7 +34,7 @@ def vae_decode_tiled(
     temporal_overlap: int = 8,
 ) -> tuple[Tensor]:
     """Give the pictures of latents, tile by tile, for when a whole one does not fit. Raises DecodingFailed."""
-    decoder = _autoencoder(context, vae)
+    decoder = autoencoder_of(context, vae)
     overlap = _fitting(overlap, tile_size)
     return (decoder.decode(samples.samples, tile=tile_size, overlap=overlap, between=context.check_interrupted),)
 
@@ -50,7 +50,7 @@ def vae_encode_tiled(
     temporal_overlap: int = 8,
 ) -> tuple[Latent]:
     """Give the latents of pictures, tile by tile, for when a whole one does not fit."""
-    encoder = _autoencoder(context, vae)
+    encoder = autoencoder_of(context, vae)
     overlap = _fitting(overlap, tile_size)
     return (Latent(samples=encoder.encode(pixels, tile=tile_size, overlap=overlap, between=context.check_interrupted)),)
 
@@ -59,7 +59,7 @@ def vae_encode_for_inpaint(
     context: NodeContext, *, pixels: Tensor, vae: Vae, mask: Tensor, grow_mask_by: int = 6
 ) -> tuple[Latent]:
     """Give the latents of pictures with gray where the mask is 1, to be redrawn there and a little around it."""
-    encoder = _autoencoder(context, vae)
+    encoder = autoencoder_of(context, vae)
     planes = fitted_mask(mask, pixels)
     samples = encoder.encode(grayed(cropped(pixels), cropped(planes)), between=context.check_interrupted)
     return (Latent(samples=samples, noise_mask=cropped(_grown(planes, grow_mask_by)).round()),)
@@ -77,7 +77,7 @@ def grayed(pixels: Tensor, mask: Tensor) -> Tensor:
     return (pixels[..., :3] - _GRAY) * kept + _GRAY
 
 
-def _autoencoder(context: NodeContext, vae: Vae) -> Autoencoder:
+def autoencoder_of(context: NodeContext, vae: Vae) -> Autoencoder:
     found: Autoencoder = context.runtime.models.vae(vae.file, alone=vae.alone, asker=context)
     return found
 

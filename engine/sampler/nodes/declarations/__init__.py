@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from engine.sampler.nodes.declarations import (
     conditioning,
     custom_sampling,
+    effects,
     image,
     latent,
     loaders,
     mask,
+    primitive,
     sampling,
+    saving,
     vae,
 )
 from engine.sampler.nodes.registry import NodeDeclaration
@@ -20,5 +23,17 @@ from engine.sampler.nodes.registry import NodeDeclaration
 
 def built_in() -> Mapping[str, NodeDeclaration]:
     """Give every node class by its name, in the order in which `/object_info` lists them."""
-    families = (sampling, loaders, conditioning, vae, latent, image, mask, custom_sampling)
+    families = (
+        sampling,
+        loaders,
+        conditioning,
+        vae,
+        latent,
+        image,
+        saving,
+        mask,
+        effects,
+        custom_sampling,
+        primitive,
+    )
     return {declaration.class_type: declaration for family in families for declaration in family.declarations()}

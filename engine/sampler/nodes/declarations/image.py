@@ -1,15 +1,14 @@
-"""Nodes that read, make, scale, cut and write pictures."""
+"""Nodes that read, make, scale and cut pictures."""
 
 from engine.sampler.nodes.declarations.parts import choice, real, side, whole, wire
 from engine.sampler.nodes.registry import Input, NodeDeclaration
 
-_PNG_INFO = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
 _SCALINGS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
 
 
 def declarations() -> tuple[NodeDeclaration, ...]:
     """Give the picture nodes."""
-    return (_load_image(), *_scaling(), *_making(), *_cutting(), *_saving())
+    return (_load_image(), _load_image_output(), *_scaling(), *_making(), *_cutting())
 
 
 def _load_image() -> NodeDeclaration:
@@ -20,6 +19,33 @@ def _load_image() -> NodeDeclaration:
         implementation="image:load_image",
         display_name="Load Image",
         category="image",
+    )
+
+
+def _load_image_output() -> NodeDeclaration:
+    return NodeDeclaration(
+        class_type="LoadImageOutput",
+        inputs=(
+            Input(
+                name="image",
+                type="COMBO",
+                folder="output",
+                extra={
+                    "image_upload": True,
+                    "image_folder": "output",
+                    "remote": {
+                        "route": "/internal/files/output",
+                        "refresh_button": True,
+                        "control_after_refresh": "first",
+                    },
+                },
+            ),
+        ),
+        outputs=("IMAGE", "MASK"),
+        implementation="image:load_image_output",
+        display_name="Load Image (from Outputs)",
+        category="image",
+        extra={"experimental": True},
     )
 
 
@@ -130,38 +156,5 @@ def _cutting() -> tuple[NodeDeclaration, ...]:
             display_name="Image Crop",
             category="image/transform",
             module="comfy_extras.nodes_images",
-        ),
-    )
-
-
-def _saving() -> tuple[NodeDeclaration, ...]:
-    prefix = Input(
-        name="filename_prefix",
-        type="STRING",
-        default="ComfyUI",
-        extra={"tooltip": "How the file names begin; folders before the last slash are made."},
-    )
-    return (
-        NodeDeclaration(
-            class_type="SaveImage",
-            inputs=(wire("images", "IMAGE", "The pictures to save."), prefix),
-            outputs=(),
-            implementation="image:save_image",
-            hidden=_PNG_INFO,
-            display_name="Save Image",
-            description="Saves pictures in the output folder.",
-            category="image",
-            output_node=True,
-        ),
-        NodeDeclaration(
-            class_type="PreviewImage",
-            inputs=(wire("images", "IMAGE"),),
-            outputs=(),
-            implementation="image:preview_image",
-            hidden=_PNG_INFO,
-            display_name="Preview Image",
-            description="Saves pictures in the temporary folder.",
-            category="image",
-            output_node=True,
         ),
     )

@@ -1,56 +1,102 @@
-"""Nodes that read, turn and use masks."""
+"""Nodes that read, make, change and use masks."""
 
+from engine.sampler.nodes.declarations.parts import choice, real, side, whole, wire
 from engine.sampler.nodes.registry import Input, NodeDeclaration
 
 _MODULE = "comfy_extras.nodes_mask"
-_CATEGORY = "mask"
 
 
 def declarations() -> tuple[NodeDeclaration, ...]:
     """Give the mask nodes."""
+    return (_load(), *_turning(), *_making(), *_changing(), _composite())
+
+
+def _load() -> NodeDeclaration:
+    return NodeDeclaration(
+        class_type="LoadImageMask",
+        inputs=(
+            Input(name="image", type="COMBO", folder="input", extra={"image_upload": True}),
+            choice("channel", "alpha", "red", "green", "blue"),
+        ),
+        outputs=("MASK",),
+        implementation="mask:load_image_mask",
+        display_name="Load Image (as Mask)",
+        category="mask",
+    )
+
+
+def _turning() -> tuple[NodeDeclaration, ...]:
     return (
-        NodeDeclaration(
-            class_type="LoadImageMask",
-            inputs=(
-                Input(name="image", type="COMBO", folder="input", extra={"image_upload": True}),
-                Input(name="channel", type="COMBO", choices=("alpha", "red", "green", "blue")),
-            ),
-            outputs=("MASK",),
-            implementation="mask:load_image_mask",
-            display_name="Load Image (as Mask)",
-            category=_CATEGORY,
-        ),
-        NodeDeclaration(
-            class_type="MaskToImage",
-            inputs=(Input(name="mask", type="MASK"),),
-            outputs=("IMAGE",),
-            implementation="mask:mask_to_image",
+        _mask(
+            "MaskToImage",
+            wire("mask", "MASK"),
+            how="mask_to_image",
             display_name="Convert Mask to Image",
-            category=_CATEGORY,
-            module=_MODULE,
+            output="IMAGE",
         ),
-        NodeDeclaration(
-            class_type="ImageToMask",
-            inputs=(
-                Input(name="image", type="IMAGE"),
-                Input(name="channel", type="COMBO", choices=("red", "green", "blue", "alpha")),
-            ),
-            outputs=("MASK",),
-            implementation="mask:image_to_mask",
+        _mask(
+            "ImageToMask",
+            wire("image", "IMAGE"),
+            choice("channel", "red", "green", "blue", "alpha"),
+            how="image_to_mask",
             display_name="Convert Image to Mask",
-            category=_CATEGORY,
-            module=_MODULE,
         ),
-        NodeDeclaration(
-            class_type="InvertMask",
-            inputs=(Input(name="mask", type="MASK"),),
-            outputs=("MASK",),
-            implementation="mask:invert_mask",
-            display_name="InvertMask",
-            category=_CATEGORY,
-            module=_MODULE,
+        _mask(
+            "ImageColorToMask",
+            wire("image", "IMAGE"),
+            whole("color", 0, 0, 0xFFFFFF, 1, extra={"display": "color"}),
+            how="image_color_to_mask",
         ),
-        _composite(),
+    )
+
+
+def _making() -> tuple[NodeDeclaration, ...]:
+    return (
+        _mask(
+            "SolidMask",
+            real("value", 1.0, 0.0, 1.0, 0.01),
+            side("width", least=1),
+            side("height", least=1),
+            how="solid_mask",
+        ),
+        _mask("InvertMask", wire("mask", "MASK"), how="invert_mask"),
+        _mask(
+            "CropMask",
+            wire("mask", "MASK"),
+            side("x", 0),
+            side("y", 0),
+            side("width", least=1),
+            side("height", least=1),
+            how="crop_mask",
+        ),
+    )
+
+
+def _changing() -> tuple[NodeDeclaration, ...]:
+    return (
+        _mask(
+            "MaskComposite",
+            wire("destination", "MASK"),
+            wire("source", "MASK"),
+            side("x", 0),
+            side("y", 0),
+            choice("operation", "multiply", "add", "subtract", "and", "or", "xor"),
+            how="mask_composite",
+        ),
+        _mask(
+            "FeatherMask",
+            wire("mask", "MASK"),
+            *(side(edge, 0) for edge in ("left", "top", "right", "bottom")),
+            how="feather_mask",
+        ),
+        _mask(
+            "GrowMask",
+            wire("mask", "MASK"),
+            whole("expand", 0, -16384, 16384, 1),
+            Input(name="tapered_corners", type="BOOLEAN", default=True),
+            how="grow_mask",
+        ),
+        _mask("ThresholdMask", wire("mask", "MASK"), real("value", 0.5, 0.0, 1.0, 0.01), how="threshold_mask"),
     )
 
 
@@ -58,20 +104,27 @@ def _composite() -> NodeDeclaration:
     return NodeDeclaration(
         class_type="ImageCompositeMasked",
         inputs=(
-            Input(name="destination", type="IMAGE"),
-            Input(name="source", type="IMAGE"),
-            _place("x"),
-            _place("y"),
+            wire("destination", "IMAGE"),
+            wire("source", "IMAGE"),
+            side("x", 0),
+            side("y", 0),
             Input(name="resize_source", type="BOOLEAN", default=False),
-            Input(name="mask", type="MASK", required=False),
+            wire("mask", "MASK", required=False),
         ),
         outputs=("IMAGE",),
         implementation="mask:image_composite_masked",
-        display_name="ImageCompositeMasked",
         category="image",
         module=_MODULE,
     )
 
 
-def _place(name: str) -> Input:
-    return Input(name=name, type="INT", default=0, min=0, max=16384, step=1)
+def _mask(class_type: str, *inputs: Input, how: str, display_name: str = "", output: str = "MASK") -> NodeDeclaration:
+    return NodeDeclaration(
+        class_type=class_type,
+        inputs=inputs,
+        outputs=(output,),
+        implementation=f"mask:{how}",
+        display_name=display_name,
+        category="mask",
+        module=_MODULE,
+    )

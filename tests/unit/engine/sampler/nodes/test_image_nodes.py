@@ -14,7 +14,8 @@ from PIL import Image
 
 from engine.sampler.models import pictures
 from engine.sampler.models.pictures import PictureNotSaved, PictureRejected
-from engine.sampler.nodes.image import image_scale, load_image, preview_image, save_image
+from engine.sampler.nodes.image import image_scale, load_image, load_image_output
+from engine.sampler.nodes.saving import preview_image, save_animated_png, save_animated_webp, save_image
 from tests.unit.engine.sampler.nodes.bench import DATA, BenchContext
 
 
@@ -169,3 +170,46 @@ def test_a_full_disk_is_said_and_leaves_nothing(context: BenchContext, monkeypat
     with pytest.raises(PictureNotSaved, match=r"ComfyUI_00001_\.png could not be saved: the disk is full"):
         save_image(context, images=torch.rand(1, 8, 8, 3))
     assert list((context.folders.base / "output").iterdir()) == []
+
+
+@pytest.fixture
+def moving() -> torch.Tensor:
+    return torch.stack([torch.full((8, 12, 3), share) for share in (0.0, 0.5, 1.0)])
+
+
+def test_an_animated_webp_carries_what_made_it(context: BenchContext, moving: torch.Tensor) -> None:
+    context.graph, context.extra_pnginfo = {"1": {"class_type": "猫"}}, {"workflow": {"nodes": []}}
+    ui = save_animated_webp(
+        context, images=moving, filename_prefix="dance", fps=8.0, lossless=True, quality=80, method="fastest"
+    ).ui
+    assert ui == {
+        "images": [{"filename": "dance_00001_.webp", "subfolder": "", "type": "output"}],
+        "animated": [True],
+    }
+    with Image.open(context.folders.file_path("output", "dance_00001_.webp")) as saved:
+        assert saved.n_frames == 3
+        saved.seek(1)
+        assert saved.convert("RGB").getpixel((0, 0)) == (127, 127, 127)
+        assert saved.info["duration"] == 125
+        exif = saved.getexif()
+        assert json.loads(exif[0x0110].removeprefix("prompt:")) == context.graph
+        assert json.loads(exif[0x010F].removeprefix("workflow:")) == {"nodes": []}
+        assert b"digitalsourcetype/trainedAlgorithmicMedia" in saved.info["xmp"]
+
+
+def test_an_animated_png_carries_what_made_it(context: BenchContext, moving: torch.Tensor) -> None:
+    context.graph = {"1": {"class_type": "SaveAnimatedPNG"}}
+    ui = save_animated_png(context, images=moving, filename_prefix="a/dance", fps=0.01, compress_level=9).ui
+    assert ui["animated"] == [True]
+    path = context.folders.file_path("output", ui["images"][0]["filename"], ui["images"][0]["subfolder"])
+    with Image.open(path) as saved:
+        assert saved.n_frames == 3
+        assert "digitalsourcetype/trainedAlgorithmicMedia" in saved.text["XML:com.adobe.xmp"]
+    data = path.read_bytes()
+    assert data.rindex(b"comfprompt\0" + json.dumps(context.graph).encode()) > data.rindex(b"fdAT")
+
+
+def test_a_picture_that_was_made_here_can_be_read_again(context: BenchContext) -> None:
+    (saved,) = save_image(context, images=torch.full((1, 4, 6, 3), 0.2)).ui["images"]
+    picture, _ = load_image_output(context, image=saved["filename"])
+    assert (picture * 255).round().unique().tolist() == [51]

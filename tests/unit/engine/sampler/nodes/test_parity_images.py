@@ -15,10 +15,16 @@ from PIL import Image
 from engine.sampler.nodes.registry import NodeResult
 from tests.unit.engine.sampler.nodes.bench import DATA, BenchContext, BenchFolders, run_graph
 from tests.unit.engine.sampler.random_checkpoint import NAME, random_sd15
+from tests.unit.engine.sampler.random_lora import NAME as LORA_NAME
+from tests.unit.engine.sampler.random_lora import write_recorded_lora
 
 CASES: dict[str, Any] = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))
-SCALING = [name for name in CASES if name.startswith("image_scale")]
-DRAWING = [name for name in CASES if name not in SCALING]
+DRAWING = [
+    name
+    for name in CASES
+    if any(node["class_type"] == "CheckpointLoaderSimple" for node in CASES[name]["prompt"].values())
+]
+PLAIN = [name for name in CASES if name not in DRAWING]
 
 
 def _pixels(path: Path) -> "np.ndarray[Any, np.dtype[np.int16]]":
@@ -41,12 +47,12 @@ def _check(context: BenchContext, name: str) -> None:
 
 
 def test_the_cases_are_there() -> None:
-    assert len(SCALING) >= 5
-    assert "txt2img_seed_document" in DRAWING
+    assert len(PLAIN) >= 6
+    assert len(DRAWING) >= 12
 
 
-@pytest.mark.parametrize("name", SCALING)
-def test_scaling(name: str, context: BenchContext) -> None:
+@pytest.mark.parametrize("name", PLAIN)
+def test_pictures_alone(name: str, context: BenchContext) -> None:
     _check(context, name)
 
 
@@ -55,4 +61,5 @@ def test_scaling(name: str, context: BenchContext) -> None:
 def test_drawing(name: str, context: BenchContext) -> None:
     checkpoints = {NAME: random_sd15()}
     context.folders = BenchFolders(base=context.folders.base, checkpoints=checkpoints)
+    write_recorded_lora(context.folders.base / "loras" / LORA_NAME)
     _check(context, name)
