@@ -27,6 +27,7 @@ _SAME = {
     **{chr(0x1F170 + n): chr(97 + n) for n in range(26)},  # and squares
 }
 _LOOK_ALIKES = str.maketrans(_SAME)
+_CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")  # Greek ones, whose small letters look otherwise
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u180e\u17b4\u17b5")  # letters by their category that show nothing
 _DIGITS = (str.maketrans("01345678", "oieasgtb"), str.maketrans("01345679", "oleasgtg"))
 _SIGNS = str.maketrans("@$€!|+£¡¢", "aseiltlic")
@@ -76,7 +77,7 @@ def read_name(name: str) -> Reading:
 
 def plainly(text: str) -> str:
     """Take off what disguises single characters; lines and tabs become spaces."""
-    folded = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
+    folded = unicodedata.normalize("NFKC", text[:LONGEST]).translate(_CAPITALS).casefold()
     kept = []
     for character in unicodedata.normalize("NFKD", folded):
         kind = unicodedata.category(character)

@@ -90,4 +90,4 @@ def with_parent(ruling: Ruling, parent: str, *, nsfw: Verdict, adult: bool) -> R
     """Let what was found of the picture that a request starts from count for the request, too."""
     if not parent or ruling.finding is not None:
         return ruling
-    return worst([ruling, ruled([Finding(category=parent, rule="parent")], nsfw=nsfw, adult=adult)])
+    return ruled([Finding(category=parent, rule="parent")], nsfw=nsfw, adult=adult)
