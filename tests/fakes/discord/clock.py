@@ -24,13 +24,9 @@ class Clock:
         """Let so much time pass at once."""
         self._ahead += seconds
 
-    def snowflake(self, at: float | None = None) -> int:
-        """A new id, higher than all before unless it is of another time."""
-        made = (int((self.now() if at is None else at) * 1000) - EPOCH_MS) << 22
-        if at is not None:
-            self._last_id += 1
-            return made | (self._last_id & 0x3FFFFF)
-        self._last_id = max(self._last_id + 1, made)
+    def snowflake(self) -> int:
+        """A new id, higher than all before."""
+        self._last_id = max(self._last_id + 1, (int(self.now() * 1000) - EPOCH_MS) << 22)
         return self._last_id
 
 

@@ -4,6 +4,7 @@ Sources: Discord's component reference and the codes of its "Invalid Form Body" 
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ IN_CONTAINER = {ROW, SECTION, TEXT, GALLERY, FILE, SEPARATOR}
 ON_TOP = {False: {ROW}, True: IN_CONTAINER | {CONTAINER}}
 INSIDE = {ROW: {BUTTON} | SELECTS, SECTION: {TEXT}, CONTAINER: IN_CONTAINER}
 LINK, PREMIUM = 5, 6
+OTHER_EMOJI = {"‼️", "⁉️", "〰️", "〽️", "㊗️", "㊙️"}  # emoji whose characters are punctuation or letters to Unicode
 
 
 def choice(allowed: set[int]) -> tuple[str, str]:
@@ -129,7 +131,23 @@ def _check_button(path: str, part: dict[str, Any]) -> Errors:
         errors[f"{path}.url"] = ("URL_TYPE_INVALID_SCHEME", message)
     if style != PREMIUM and not (part.get("label") or part.get("emoji")):
         errors[path] = ("BUTTON_COMPONENT_INVALID", "A label or emoji must be provided")
-    return errors
+    return errors | _check_emoji(path, part)
+
+
+def _check_emoji(path: str, part: dict[str, Any]) -> Errors:
+    """One without an id is a character that is an emoji; text is none."""
+    emoji = part.get("emoji") or {}
+    if not emoji or emoji.get("id") or is_emoji(emoji.get("name") or ""):
+        return {}
+    return {f"{path}.emoji.name": ("COMPONENT_INVALID_EMOJI", "Invalid emoji")}
+
+
+def is_emoji(text: str) -> bool:
+    """Whether it is one emoji: symbols with what joins and colours them, a flag, or a keycap."""
+    if re.fullmatch("[0-9#*]\ufe0f?\u20e3", text):
+        return True
+    kinds = [unicodedata.category(character) for character in text]
+    return "So" in kinds or "Sm" in kinds if set(kinds) <= {"So", "Sm", "Sk", "Mn", "Cf"} else text in OTHER_EMOJI
 
 
 def check_select(path: str, part: dict[str, Any]) -> Errors:
@@ -143,6 +161,7 @@ def check_select(path: str, part: dict[str, Any]) -> Errors:
             errors[f"{path}.options"] = length(1, MAX_OPTIONS)
         counts = Counter(option["value"] for option in options)
         for number, option in enumerate(options):
+            errors |= _check_emoji(f"{path}.options.{number}", option)
             if counts[option["value"]] > 1:
                 message = "The specified option value is already used"
                 errors[f"{path}.options.{number}.value"] = ("SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message)

@@ -148,7 +148,8 @@ class Composer:
         """Tell the bot; content is for those who may read it: its own, direct, or where it is mentioned."""
         world, guild = self._server.world, message.channel.guild
         mine = message.author is world.app.bot or guild is None or world.app.bot in message.pinged
-        body = payloads.message(message, world.app, content=mine or "message_content" in world.app.intents_granted)
+        readable = mine or "message_content" in world.app.intents_granted
+        body = payloads.message(message, world.app, content=readable, created=event == "MESSAGE_CREATE")
         if guild is not None:
             body["guild_id"] = str(guild.id)
             if message.author.id in guild.members:
@@ -188,7 +189,7 @@ class Composer:
             if v2 and (draft.get(key) or (key in {"content", "embeds"} and key not in draft and getattr(message, key))):
                 sentence = f"The '{key}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
                 errors[key] = ("MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", sentence)
-        content = str(draft.get("content") or "") if "content" in draft else message.content
+        content = str(draft.get("content") or "").strip() if "content" in draft else message.content
         if len(content) > 2000:
             errors["content"] = ("BASE_TYPE_MAX_LENGTH", "Must be 2000 or fewer in length.")
         embeds = draft.get("embeds") or [] if "embeds" in draft else None

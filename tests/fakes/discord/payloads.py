@@ -236,10 +236,11 @@ def application(of: "Application") -> dict[str, Any]:
     }
 
 
-def message(of: "Message", app: "Application", *, content: bool = True) -> dict[str, Any]:
+def message(of: "Message", app: "Application", *, content: bool = True, created: bool = False) -> dict[str, Any]:
     """A message; without its content for who has not the intent for it.
 
-    Files that a Components V2 message shows are in its components, not among `attachments`, as Discord does it.
+    Files that a Components V2 message shows are in its components, not among `attachments`, as Discord does it. The
+    nonce is told only where the message is made: whoever reads it later does not get it.
     """
     shown: dict[str, Any] = {
         "id": str(of.id),
@@ -259,7 +260,7 @@ def message(of: "Message", app: "Application", *, content: bool = True) -> dict[
         "type": 0,
         "flags": int(of.flags),
     }
-    if of.nonce is not None:
+    if created and of.nonce is not None:
         shown["nonce"] = of.nonce
     if of.author is app.bot and of.interaction is not None:
         shown |= of.interaction.message_fields(of)

@@ -21,6 +21,8 @@ def callback(server: "FakeDiscord", call: Call) -> Answer:
     if interaction is None or interaction.token != call.params["interaction_token"]:
         raise Refusal(10062)
     interaction.check_open()
+    if interaction.channel.id not in server.world.channels:
+        raise Refusal(10003)
     kind, data = call.form["type"], call.form.get("data") or {}
     if kind not in ALLOWED[interaction.type]:
         allowed = ", ".join(str(int(one)) for one in sorted(ALLOWED[interaction.type]))

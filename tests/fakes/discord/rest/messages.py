@@ -34,7 +34,7 @@ def create(server: "FakeDiscord", call: Call) -> Answer:
         reachable = server.world.share_a_guild(bot, person) or person.installed
         if not person.accepts_messages or not reachable:
             raise Refusal(50007)
-    elif channel.kind in {Kind.CATEGORY}:
+    elif channel.kind in {Kind.CATEGORY, Kind.FORUM}:
         raise Refusal(50008)
     else:
         require(server, channel, P.SEND_MESSAGES)
@@ -49,7 +49,7 @@ def create(server: "FakeDiscord", call: Call) -> Answer:
         if call.form.get("tts"):
             require(server, channel, P.SEND_TTS)
     message = server.composer.create(channel, bot, call.form, call.files)
-    return Answer(body=payloads.message(message, server.world.app))
+    return Answer(body=payloads.message(message, server.world.app, created=True))
 
 
 def edit(server: "FakeDiscord", call: Call) -> Answer:
