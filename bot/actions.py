@@ -57,12 +57,19 @@ ACTIONS: Mapping[str, Action] = {
         Action(name="remix", emoji="✏️", form=True, slot="prompt"),
         Action(name="tweak", emoji="🎛️", form=True, private=True, slot="prompt"),
         Action(name="favourite", emoji="⭐", picture=True, private=True),
+        Action(name="unfavourite", emoji="✖️", picture=True, private=True),
         Action(name="info", emoji="📋", picture=True, private=True),
         Action(name="originals", emoji="⬇️", private=True),
         Action(name="album", emoji="🖼️", private=True),
         Action(name="show", emoji="👁️", private=True),
         Action(name="older", emoji="◀️", private=True),  # a list goes on; its job is the last that was shown
-        Action(name="report", emoji="🚩", picture=True, private=True, style=Style.DANGER),
+        Action(name="report", emoji="🚩", picture=True, form=True, private=True, style=Style.DANGER),
+        Action(name="approve", emoji="✅", private=True, style=Style.MAIN),  # these five are of the moderators' inbox
+        Action(name="spoiler", emoji="🙈", private=True),
+        Action(name="reject", emoji="🚫", form=True, private=True, style=Style.DANGER),
+        Action(name="hide", emoji="🚫", form=True, private=True, style=Style.DANGER),
+        Action(name="dismiss", emoji="👌", private=True),
+        Action(name="set-defaults", emoji="⚙️", form=True, private=True),
         Action(name="cancel", emoji="✖️", private=True, style=Style.DANGER, owner=True),
         Action(name="delete", emoji="🗑️", private=True, style=Style.DANGER, owner=True),
     )

@@ -24,6 +24,7 @@ class Limits:
     honours_nonce: bool = False  # the same nonce again does not post twice
     pings: bool = False  # a message can call its owner, and an edit does not
     max_upload: int | None = None  # bytes of one file; None: any
+    actions: tuple[str, ...] = ()  # buttons of a result that only some platforms need; see `bot.actions.result_rows`
     ladder: tuple[Form, ...] = (Form.ORIGINAL, Form.WEBP, Form.JPEG)  # forms of a picture, the first that fits is sent
 
     def rates_of(self, chat_kind: str) -> tuple[Rate, ...]:
@@ -104,5 +105,6 @@ class DirectMessages(Protocol):
     async def direct(self, place: Place) -> Place | None:
         """The place of the owner's own conversation with us; None if there can be none.
 
-        Called by the delivery when the chat does not take a result any more. Raises DeliveryError.
+        Called by the delivery when the chat does not take a result any more, and when somebody asks for a private
+        result. Raises DeliveryError.
         """

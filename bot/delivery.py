@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from bot.adapter import Adapter
-from bot.delivery_platform import PlatformDelivery, Tools
+from bot.delivery_platform import PlatformDelivery
+from bot.delivery_tools import Tools
 from engine.errors import StorageError
 from engine.model import DeliveryStatus
 
@@ -79,7 +80,7 @@ class DeliveryService:
                 platform = None if delivery is None else self._platforms.get(delivery.place.platform)
                 if delivery is None or platform is None:
                     self._foreign.add(job_id)
-                elif delivery.status is DeliveryStatus.WAITING:
+                elif delivery.status in (DeliveryStatus.WAITING, DeliveryStatus.HELD):
                     platform.show(delivery, (positions or {}).get(job_id, 0))
 
     async def _refresh_positions(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -10,15 +10,15 @@ import structlog
 from bot.adapter import Adapter, DirectMessages, Limits, UploadLimits
 from bot.delivery_failure import Then, decide
 from bot.delivery_result import compose_result
+from bot.delivery_tools import ShownMessage, Tools, fingerprint
 from bot.delivery_traffic import Call, Kind, Traffic
-from bot.replies import Reply, Tone, job_reply, ready_reply
-from engine.board import Board
+from bot.replies import Reply, Tone, job_reply, ready_reply, unreachable_reply
 from engine.errors import AtelierError, BlobMissing, DeliveryError, DeliveryUnanswered, FloodWait, StorageError
+from engine.gallery import is_deleted
 from engine.model import Delivery, DeliveryStatus, JobView, Place
-from engine.ports import Blobs, Books, Clock, Deliveries
-from engine.studio import Studio
 
 log = structlog.get_logger(__name__)
+_UNDER_WAY = (DeliveryStatus.WAITING, DeliveryStatus.HELD)
 
 T = TypeVar("T")
 CALL_TIMEOUT = 120.0  # seconds for one call of an adapter, uploads included
@@ -26,30 +26,6 @@ STORAGE_WAIT = 5.0  # seconds between tries to write down what happened
 PROGRESS_RETRY = 5.0  # seconds after which progress is tried again that a platform did not take
 LAST_WORDS = 10.0  # seconds that calls under way have to end when the service stops
 QUIET_SWEEP = 60.0  # seconds between looks for chats that can be forgotten
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tools:
-    """What every platform's delivery works with."""
-
-    books: Books
-    deliveries: Deliveries
-    blobs: Blobs
-    studio: Studio
-    board: Board
-    clock: Clock
-    ping_after: float  # seconds of waiting after which the owner of a result is called; 0: never
-
-
-@dataclass(slots=True, kw_only=True)
-class _Shown:
-    """What the message of a job under way shows; small, since there may be very many."""
-
-    chat: str
-    fingerprint: int = 0
-    position: int = 0  # in the queue, when it was last looked at
-    preview_at: float = -1e12  # long ago
-    over: bool = False  # the chat takes no progress of it any more
 
 
 class PlatformDelivery:
@@ -63,7 +39,7 @@ class PlatformDelivery:
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
-        self._shown: dict[str, _Shown] = {}
+        self._shown: dict[str, ShownMessage] = {}
         self._pings: dict[str, tuple[Place, Reply]] = {}
 
     # What is wanted
@@ -72,7 +48,7 @@ class PlatformDelivery:
         """Bring the message of a job under way up to date, when its chat's budget allows; post it if it has none."""
         shown = self._shown.get(delivery.job_id)
         if shown is None:
-            shown = self._shown[delivery.job_id] = _Shown(chat=delivery.place.chat)
+            shown = self._shown[delivery.job_id] = ShownMessage(chat=delivery.place.chat)
         shown.position = position or shown.position
         self._want(Kind.PROGRESS if delivery.message_id else Kind.FIRST, delivery)
 
@@ -246,10 +222,10 @@ class PlatformDelivery:
     async def _progress(self, call: Call) -> None:
         """Show the newest state of a job, if that is not what its message shows already."""
         delivery, view = await self._read(call.job_id)
-        if delivery is None or view is None or delivery.status is not DeliveryStatus.WAITING:
+        if delivery is None or view is None or delivery.status not in _UNDER_WAY:
             self._shown.pop(call.job_id, None)
             return
-        shown = self._shown.setdefault(call.job_id, _Shown(chat=call.chat))
+        shown = self._shown.setdefault(call.job_id, ShownMessage(chat=call.chat))
         if shown.over or self._too_old(delivery):
             return
         reply = self._newest(view, shown)
@@ -269,7 +245,7 @@ class PlatformDelivery:
             if not shown.over:
                 self._again_after(error.retry_after or PROGRESS_RETRY, call)
         else:
-            shown.fingerprint = _fingerprint(reply)
+            shown.fingerprint = fingerprint(reply)
             shown.preview_at = self._now() if reply.preview is not None else shown.preview_at
 
     def _too_old(self, delivery: Delivery) -> bool:
@@ -277,7 +253,7 @@ class PlatformDelivery:
             self._tools.clock.now() - delivery.posted_at >= self._limits.progress_age
         )
 
-    def _newest(self, view: JobView, shown: _Shown) -> Reply | None:
+    def _newest(self, view: JobView, shown: ShownMessage) -> Reply | None:
         """What the message should show now; None if it does, or if the result is about to."""
         board = self._tools.board
         reply = job_reply(self._tools.studio.with_eta(view), board.progress(view.job.id), board.stalled)
@@ -287,7 +263,7 @@ class PlatformDelivery:
             "inf"
         ):
             reply = replace(reply, preview=None)
-        if reply.preview is None and _fingerprint(reply) == shown.fingerprint:
+        if reply.preview is None and fingerprint(reply) == shown.fingerprint:
             return None
         return reply
 
@@ -301,7 +277,7 @@ class PlatformDelivery:
             return
         books = self._tools.books
         try:
-            reply = await compose_result(view, delivery, self._tools.blobs, self._limits_in(delivery.place))
+            reply = await compose_result(view, delivery, self._tools.pictures, self._limits_in(delivery.place))
             if delivery.message_id:
                 await self._edit(call, delivery, reply)
             else:
@@ -338,20 +314,31 @@ class PlatformDelivery:
             case Then.WAIT:
                 self._hold(call, decision.seconds, everywhere=isinstance(error, FloodWait) and error.everywhere)
                 self._want(Kind.RESULT, delivery)
+            case Then.ANEW | Then.ELSEWHERE if is_deleted(view.job):
+                await self._written(lambda: books.delivery_done(delivery.id))  # nobody sees it any more
             case Then.ANEW:
                 await self._written(lambda: deliveries.message_gone(delivery.id))
                 self._want(Kind.RESULT, delivery)
             case Then.ELSEWHERE:
-                await self._elsewhere(call, delivery, error)
+                await self._elsewhere(call, delivery, view, error)
             case Then.LATER:
                 await self._later(delivery, error, decision.seconds)
             case Then.NEVER:
-                await self._written(lambda: books.delivery_failed(delivery.id, decision.error, None))
-                self._tools.board.changed(delivery.job_id)
+                await self._give_up(call, delivery, view, decision.error)
 
-    async def _elsewhere(self, call: Call, delivery: Delivery, error: AtelierError) -> None:
+    async def _give_up(self, call: Call, delivery: Delivery, view: JobView, error: AtelierError) -> None:
+        """End what cannot be delivered; of a private result its owner is told where they asked for it, and no more."""
+        await self._written(lambda: self._tools.books.delivery_failed(delivery.id, error, None))
+        self._tools.board.changed(delivery.job_id)
+        asked_in = delivery.place.asked_in
+        if view.job.private and asked_in and not view.job.status.ended:
+            place = replace(delivery.place, chat=asked_in, thread=delivery.place.asked_thread, kind="")
+            self._pings[call.job_id] = (place, unreachable_reply(view.job, error))
+            self._traffic.want(Kind.PING, asked_in, call.job_id, self._now())
+
+    async def _elsewhere(self, call: Call, delivery: Delivery, view: JobView, error: AtelierError) -> None:
         """Send the result where it was last asked for, or to its owner; end it where neither can be."""
-        books, deliveries = self._tools.books, self._tools.deliveries
+        deliveries = self._tools.deliveries
         place, reason = delivery.fallback, ""
         adapter = self._adapter
         if place is None and not delivery.detour and isinstance(adapter, DirectMessages):
@@ -363,8 +350,7 @@ class PlatformDelivery:
                     await self._later(delivery, failure, failure.retry_after or PROGRESS_RETRY)
                     return
         if place is None or place.chat == delivery.place.chat:
-            await self._written(lambda: books.delivery_failed(delivery.id, error, None))
-            self._tools.board.changed(delivery.job_id)
+            await self._give_up(call, delivery, view, error)
             return
         target = place
         await self._written(lambda: deliveries.moved(delivery.id, target, reason))
@@ -388,7 +374,3 @@ class PlatformDelivery:
             self._traffic.want(Kind.PING, call.chat, call.job_id, self._now())
         except DeliveryError as error:
             log.info("not_pinged", job=call.job_id, error=error.code)
-
-
-def _fingerprint(reply: Reply) -> int:
-    return hash(repr(reply))

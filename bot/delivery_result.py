@@ -1,27 +1,27 @@
-"""A job's result as one platform takes it: its words, and its files in the form that fits."""
+"""A job's result as one platform takes it: its words, its buttons, and its files in the form that fits."""
 
-import asyncio
 from dataclasses import replace
 
+from bot.actions import result_rows
 from bot.adapter import Limits
-from bot.ladder import File, Form, fit
-from bot.replies import Reply, Text, job_reply, text
+from bot.replies import Reply, job_reply, text
+from bot.uploads import uploads
 from engine.errors import BlobMissing, MessageTooLarge
-from engine.model import Delivery, JobView, Picture
-from engine.ports import Blobs
+from engine.model import Delivery, JobView
+from engine.pictures import Pictures
 
 
-async def compose_result(view: JobView, delivery: Delivery, blobs: Blobs, limits: Limits) -> Reply:
+async def compose_result(view: JobView, delivery: Delivery, pictures: Pictures, limits: Limits) -> Reply:
     """Give the final message with everything to upload; what cannot be sent as it was made is said in it.
 
     Raises BlobMissing or MessageTooLarge where there are pictures and none of them can be sent.
     """
-    reply = job_reply(view, {})
-    files, notes = [], []
-    for picture in reply.pictures:
-        file, note = await _upload(picture, blobs, limits)
-        files += [] if file is None else [file]
-        notes += [] if note is None or note in notes else [note]
+    rows = result_rows(view.job.id, len(view.pictures), pictures.able(view), extra=limits.actions)
+    reply = job_reply(view, {}, buttons=rows)
+    plain = await pictures.plain(view.job)
+    files, notes = await uploads(
+        reply.pictures, pictures.read, ladder=limits.ladder, limit=limits.max_upload, plain=plain
+    )
     if reply.pictures and not files:
         gone = notes[0].key == "job-picture-gone"
         raise (
@@ -29,23 +29,5 @@ async def compose_result(view: JobView, delivery: Delivery, blobs: Blobs, limits
             if gone
             else MessageTooLarge(size=max(picture.size for picture in reply.pictures), limit=limits.max_upload or 0)
         )
-    if delivery.detour:
-        notes.insert(0, text("job-elsewhere", reason=delivery.detour))
-    return replace(reply, lines=(*reply.lines, *notes), files=tuple(files))
-
-
-async def _upload(picture: Picture, blobs: Blobs, limits: Limits) -> tuple[File | None, Text | None]:
-    """Give the file to upload, and what the person should know of it."""
-    try:
-        data = await blobs.get(picture.blob)
-    except BlobMissing:
-        return None, text("job-picture-gone", name=picture.filename)
-    file = await asyncio.to_thread(
-        fit, data, filename=picture.filename, mime=picture.mime, ladder=limits.ladder, limit=limits.max_upload
-    )
-    limit = f"{(limits.max_upload or 0) / 2**20:.3g}"
-    if file is None:
-        return None, text("job-smaller", form="none", name=picture.filename, limit=limit)
-    if file.form is Form.ORIGINAL:
-        return file, None
-    return file, text("job-smaller", form=str(file.form), name="", limit=limit)
+    detour = (text("job-elsewhere", reason=delivery.detour),) if delivery.detour else ()
+    return replace(reply, lines=(*reply.lines, *detour, *notes), files=files)

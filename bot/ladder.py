@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from PIL import Image
 
-from engine.marking import mark
+from engine.marking import mark, without_workflow
 
 _QUALITIES = (95, 90, 80, 65, 50)  # of JPEG; under 50 blocks are seen at once
 _SUBSAMPLED_BELOW = 90  # quality from which colours keep their full resolution
@@ -34,12 +34,15 @@ class File:
     data: bytes = field(repr=False)
 
 
-def fit(data: bytes, *, filename: str, mime: str, ladder: Sequence[Form], limit: int | None) -> File | None:
+def fit(
+    data: bytes, *, filename: str, mime: str, ladder: Sequence[Form], limit: int | None, plain: bool = False
+) -> File | None:
     """Give the first form of the ladder that is at most `limit` bytes; None if none is.
 
-    Every form carries the AI-made mark. Files that are no still picture are not converted. Blocks while it encodes:
-    call it off the event loop.
+    `plain`: without the workflow and the prompt that made it. Every form carries the AI-made mark. Files that are no
+    still picture are not converted. Blocks while it encodes: call it off the event loop.
     """
+    data = without_workflow(data) if plain else data
     for form in ladder:
         for candidate in [mark(data)] if form is Form.ORIGINAL else _encoded(data, mime, form):
             if limit is None or len(candidate) <= limit:

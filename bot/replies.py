@@ -9,8 +9,11 @@ from bot.ladder import File
 from engine.accounts import Allowance
 from engine.board import steps
 from engine.errors import AtelierError, Field, Refusal, UserError
+from engine.gallery import DELETED, is_deleted
 from engine.model import Balance, Job, JobStatus, JobView, Picture, Progress, Quote, TaskStatus
 from engine.pricing import credits
+from engine.reviews import NOT_REVIEWED
+from engine.safety.verdicts import SHOWN, Screening
 from engine.workflows.template import Template
 
 WORDS_NAMED = 6
@@ -122,6 +125,7 @@ class Reply:
     buttons: tuple[tuple[Button, ...], ...] = ()  # in rows
     form: Form | None = None  # what the person is asked to fill in
     spoiler: bool = False
+    locale: str = ""  # the language that the person wants to read; empty: the one that their platform says
 
 
 def error_reply(error: AtelierError) -> Reply:
@@ -152,11 +156,18 @@ def quote_reply(quote: Quote, *, ask: bool) -> Reply:
     return Reply(lines=tuple(lines), tone=Tone.ASK if ask else Tone.INFO, private=True)
 
 
-def job_reply(view: JobView, progress: Mapping[str, Progress], stalled: str = "") -> Reply:
-    """The one message of a job, as it is now; `stalled` is the stage that all work is held up in, if it is."""
+def job_reply(
+    view: JobView, progress: Mapping[str, Progress], stalled: str = "", *, buttons: tuple[tuple[Button, ...], ...] = ()
+) -> Reply:
+    """The one message of a job, as it is now.
+
+    `stalled` is the stage that all work is held up in, if it is; `buttons` are those of a result.
+    """
     match view.job.status:
         case JobStatus.DONE | JobStatus.FAILED | JobStatus.CANCELLED | JobStatus.DELIVERING:
-            return _result(view)
+            if view.job.screening not in SHOWN:
+                return _withheld(view.job)
+            return replace(_result(view), buttons=buttons)
         case JobStatus.REFUSED | JobStatus.EXPIRED:
             return Reply(lines=(text("job-failed", reason=view.job.reason),), tone=Tone.FAILED, job_id=view.job.id)
         case _:
@@ -183,7 +194,8 @@ def _working(view: JobView, progress: Mapping[str, Progress], stalled: str) -> R
         case _:
             percent = round(100 * meter.done / meter.total) if meter.total else 0
             line = text("job-running", percent=percent, bar=_bar(percent), step=meter.done, steps=meter.total)
-    previews = [step.preview for step in progress.values() if step.preview]
+    held = job.screening is not Screening.NONE  # what is looked at before it is shown is not shown while it is made
+    previews = [step.preview for step in progress.values() if step.preview and not held]
     return Reply(
         lines=(line,),
         tone=Tone.WORKING,
@@ -216,7 +228,9 @@ def _bar(percent: int, width: int = 6) -> str:
 def _result(view: JobView) -> Reply:
     job = view.job
     pictures = view.pictures
-    if pictures:
+    if is_deleted(job):
+        lines, tone = [text("job-deleted", by=job.reason.removeprefix(DELETED))], Tone.CANCELLED
+    elif pictures:
         lines = [
             text(
                 "job-result",
@@ -241,9 +255,30 @@ def _result(view: JobView) -> Reply:
     return Reply(lines=tuple(lines), tone=tone, job_id=job.id, pictures=pictures, spoiler=job.spoiler)
 
 
+def _withheld(job: Job) -> Reply:
+    """Say why a job shows no pictures: a moderator has still to look at them, or did not let them be shown."""
+    if job.screening is Screening.HELD:
+        return Reply(lines=(text("job-waits-for-moderator"),), tone=Tone.WORKING, job_id=job.id)
+    if job.reason == NOT_REVIEWED:
+        return Reply(lines=(text("job-not-reviewed"),), tone=Tone.FAILED, job_id=job.id)
+    outcome = str(job.screening)
+    reason = "" if job.reason == outcome else job.reason
+    return Reply(lines=(text(f"job-{outcome}", reason=reason),), tone=Tone.FAILED, job_id=job.id)
+
+
 def ready_reply(job: Job) -> Reply:
     """Call the owner of a result that took long; its message was only edited, which tells nobody."""
     return Reply(lines=(text("job-ready", owner=job.place.owner),), tone=Tone.DONE, job_id=job.id, ping=True)
+
+
+def unreachable_reply(job: Job, error: AtelierError) -> Reply:
+    """Tell the owner of a private job, where others read it too, that its result could not be sent; not what it was."""
+    return Reply(
+        lines=(text("private-unreachable", owner=job.place.owner, reason=error.code),),
+        tone=Tone.FAILED,
+        job_id=job.id,
+        ping=True,
+    )
 
 
 def _reason(view: JobView) -> str:
@@ -266,6 +301,8 @@ def accepted_reply(jobs: Sequence[Job], refused: Refusal | None = None, passed_o
             credits=credits(sum(job.quote for job in jobs)),
         ),
     ]
+    if any(job.place.asked_in for job in jobs):
+        lines.append(text("accepted-private"))
     if refused is not None:
         lines.append(Text(key=f"error-{refused.code}", fields=refused.fields))
     if passed_over:

@@ -94,6 +94,17 @@ class RequestResolver:
         mask = await self._studio.transparent_part(images["image"])
         return images if mask is None else {**images, "mask": mask}
 
+    async def completed(self, request: Request) -> Request:
+        """Add the model to a request that was not typed and leaves it open."""
+        template = self._studio.library.get(request.template)
+        chosen = {
+            slot.name: await self._choice(template, slot, None)
+            for slot in template.slots.values()
+            if slot.type is SlotType.MODEL and slot.name not in request.options
+        }
+        found = {name: value for name, value in chosen.items() if value is not None}
+        return replace(request, options={**request.options, **found}) if found else request
+
     async def passed_over(self, request: Request) -> tuple[str, ...]:
         """Give the words of a prompt that mean nothing to its model; none for a model that reads any text."""
         card = await self._studio.model_card(str(request.options.get("model", "")))

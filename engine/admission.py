@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from engine.errors import AccessDenied
-from engine.model import Actor, Identity, Place, Power
+from engine.errors import AccessDenied, Forbidden
+from engine.model import Actor, Identity, Job, Place, Power
 from engine.policies import CommunityPolicy
 from engine.ports import Accounts, Books
 
@@ -62,8 +62,24 @@ class Admission:
         """Let pass what is asked for in a channel that the community has opened. Raises AccessDenied with those."""
         self.admit(actor)
         channels = actor.policy.channels
-        if channels and actor.power is not Power.OPERATOR and not {place.chat, place.thread} & set(channels):
+        if channels and actor.power is not Power.OPERATOR and not _channels_of(place) & set(channels):
             raise AccessDenied(channels=", ".join(channels[:NAMED]))
+
+
+def require_power(actor: Actor, job: Job, action: str) -> None:
+    """Raise Forbidden unless a job is the actor's own, or they moderate its place, or are an operator."""
+    if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
+        return
+    here = actor.community is not None and job.community_id == actor.community.id
+    if not (actor.power is Power.MODERATOR and here):
+        raise Forbidden(action=action)
+
+
+def _channels_of(place: Place) -> frozenset[str]:
+    """Name the channel that something was asked for in, and its thread; its result may go to the person."""
+    if place.asked_in:
+        return frozenset({place.asked_in, place.asked_thread})
+    return frozenset({place.chat, place.thread})
 
 
 def placed(actor: Actor, place: Place, *, private: bool) -> Place:

@@ -8,7 +8,8 @@ AtelierError
 │   └── BackupBroken
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
-│   └── QueueFull · NothingCanRun · JobStarted · Unsafe · WouldOverwrite
+│   ├── QueueFull · NothingCanRun · JobStarted · Unsafe · WouldOverwrite
+│   └── NoConversation
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing
@@ -220,6 +221,12 @@ class WouldOverwrite(Refusal):
     """There is something already where something is to be written. Fields: path."""
 
     code = "would-overwrite"
+
+
+class NoConversation(Refusal):
+    """A private result has nowhere to go: the person can be reached in no conversation of their own."""
+
+    code = "no-conversation"
 
 
 class EndpointError(AtelierError):

@@ -6,7 +6,7 @@ IPTC https://cv.iptc.org/newscodes/digitalsourcetype/, XMP specification part 3 
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _DESCRIPTION = (
@@ -25,7 +25,9 @@ _PNG_KEYWORD = b"XML:com.adobe.xmp\0"
 _JPEG = b"\xff\xd8"
 _JPEG_NAMESPACE = b"http://ns.adobe.com/xap/1.0/\0"
 _LONGEST_SEGMENT = 65_533  # bytes of a JPEG segment's content
-_WEBP_XMP_FLAG, _WEBP_ALPHA_FLAG = 0x04, 0x10
+_WEBP_XMP_FLAG, _WEBP_EXIF_FLAG, _WEBP_ALPHA_FLAG = 0x04, 0x08, 0x10
+_PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_WORKFLOW_KEYWORDS = frozenset({b"prompt", b"workflow", b"parameters"})  # ComfyUI's two, and Stable Diffusion WebUI's
 
 
 class _Broken(ValueError):
@@ -44,6 +46,36 @@ def mark(data: bytes) -> bytes:
     except (_Broken, struct.error, IndexError, zlib.error):
         pass
     return data
+
+
+def without_workflow(data: bytes) -> bytes:
+    """Give the file without the prompt and the workflow that ComfyUI writes into it: PNG text, and the EXIF of WebP.
+
+    Of another format, or broken, it stays as it is.
+    """
+    try:
+        if data.startswith(_PNG):
+            kept = [(kind, body) for kind, body in _png_chunks(data) if not _is_workflow(kind, body)]
+            return _PNG + b"".join(_png_chunk(kind, body) for kind, body in kept)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return _webp_without_exif(data)
+    except (_Broken, struct.error, IndexError):
+        pass
+    return data
+
+
+def _is_workflow(kind: bytes, body: bytes) -> bool:
+    return kind in _PNG_TEXTS and body.split(b"\0", 1)[0] in _WORKFLOW_KEYWORDS
+
+
+def _webp_without_exif(data: bytes) -> bytes:
+    chunks = list(_webp_chunks(data))
+    kept = [(kind, body) for kind, body in chunks if kind != b"EXIF"]
+    if len(kept) == len(chunks):
+        return data
+    first, header = kept[0]
+    kept[0] = (first, bytes([header[0] & ~_WEBP_EXIF_FLAG & 0xFF]) + header[1:])
+    return _webp_file(kept)
 
 
 def _packet(present: bytes | None) -> bytes | None:
@@ -121,7 +153,11 @@ def _mark_webp(data: bytes) -> bytes:
         chunks.insert(0, (b"VP8X", _webp_header(*chunks[0])))
     flags, rest = chunks[0][1][0], chunks[0][1][1:]
     chunks[0] = (b"VP8X", bytes([flags | _WEBP_XMP_FLAG]) + rest)
-    body = b"WEBP" + b"".join(_webp_chunk(kind, content) for kind, content in [*chunks, (b"XMP ", packet)])
+    return _webp_file([*chunks, (b"XMP ", packet)])
+
+
+def _webp_file(chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    body = b"WEBP" + b"".join(_webp_chunk(kind, content) for kind, content in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 

@@ -145,6 +145,8 @@ class Place:
     owner: str = ""  # the display name of the person who asked
     owner_id: str = ""  # their id on the platform: who is pinged, and whose direct messages a result may go to
     kind: str = ""  # what kind of chat it is, in the words of the platform's limits; empty: any
+    asked_in: str = ""  # the chat that a private result was asked for in: it gets word of a failure, and nothing else
+    asked_thread: str = ""
     adult: bool = False  # the chat is open to adults alone
 
 

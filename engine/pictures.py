@@ -6,17 +6,17 @@ with the reason.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.accounts import is_forgotten
+from engine.admission import require_power
 from engine.board import Board
 from engine.changes import SAME_SEED, SCALE, TEMPLATES, Change, Size, inherited, numbers
 from engine.endpoints.pool import Pool
 from engine.errors import (
     BlobMissing,
     PictureUnavailable,
-    PictureUnfit,
     UnknownJob,
     UnknownPicture,
     UnknownTemplate,
@@ -25,9 +25,9 @@ from engine.errors import (
 from engine.gallery import DELETED, Favourite, Gallery, is_deleted
 from engine.ids import new_seed
 from engine.images import KeptImage
-from engine.model import Actor, Job, JobStatus, JobView, OptionValue, Picture, PictureRef, Place, Request
+from engine.model import Actor, Job, JobStatus, JobView, Picture, PictureRef, Place, Request
 from engine.plans import AGAIN_SEED_LIMIT, Plan, plan_again
-from engine.ports import Blobs, Books
+from engine.ports import Accounts, Blobs, Books
 from engine.safety.verdicts import SHOWN
 from engine.studio import Studio
 from engine.workflows.binding import bind
@@ -60,11 +60,20 @@ class Pictures:
     """Everything about pictures that were made; beside the studio, through which new jobs go."""
 
     def __init__(
-        self, *, studio: Studio, gallery: Gallery, books: Books, blobs: Blobs, pool: Pool, board: Board
+        self,
+        *,
+        studio: Studio,
+        gallery: Gallery,
+        books: Books,
+        accounts: Accounts,
+        blobs: Blobs,
+        pool: Pool,
+        board: Board,
     ) -> None:
         self._studio = studio
         self._gallery = gallery
         self._books = books
+        self._accounts = accounts
         self._blobs = blobs
         self._pool = pool
         self._board = board
@@ -96,6 +105,12 @@ class Pictures:
     async def read(self, picture: Picture) -> bytes:
         """A picture's file, for somebody who was shown its job. Raises BlobMissing."""
         return await self._blobs.get(picture.blob)
+
+    async def plain(self, job: Job) -> bool:
+        """Whether what is sent of a job carries no workflow and no prompt in its file, because its chat wants none."""
+        if job.community_id is None or job.private:
+            return False
+        return not (await self._accounts.policy(job.community_id)).workflow_in_png
 
     def able(self, view: JobView) -> frozenset[str]:
         """What can be made of a result: the changes, and "reroll", "remix", "tweak", "use-as-input" by name.
@@ -142,7 +157,14 @@ class Pictures:
     # Making others of them
 
     def changed(
-        self, source: Source, change: Change, *, key: str, place: Place, scale: float = SCALE, strength: float = -1.0
+        self,
+        source: Source,
+        change: Change,
+        *,
+        key: str,
+        place: Place,
+        scale: float = SCALE,
+        strength: float | None = None,
     ) -> Request:
         """The request for a change of a picture; `scale` is for enlarging, `strength` replaces the change's own.
 
@@ -151,34 +173,13 @@ class Pictures:
         template = self._studio.library.get(TEMPLATES[change])
         size = Size(width=source.picture.width, height=source.picture.height)
         options = numbers(change, size, scale=scale)
-        if strength >= 0:
+        if strength is not None:
             options["strength"] = strength
         if change in SAME_SEED and source.view is not None:
             options["seed"] = source.seed
         count = 1
         if source.view is not None and change is Change.VARY_STRONG:
             count = source.view.job.count
-        return self._of_picture(source, template, options, key=key, place=place, count=count)
-
-    def as_input(
-        self, source: Source, template: Template, options: Mapping[str, OptionValue], *, key: str, place: Place
-    ) -> Request:
-        """The request for a picture by a template that starts from one, with other words."""
-        width, height = on_grid(source.picture.width), on_grid(source.picture.height)
-        if source.picture.width < 1:
-            raise PictureUnfit(reason="kind", size="", limit="")
-        return self._of_picture(source, template, {"width": width, "height": height, **options}, key=key, place=place)
-
-    def _of_picture(
-        self,
-        source: Source,
-        template: Template,
-        options: Mapping[str, OptionValue],
-        *,
-        key: str,
-        place: Place,
-        count: int = 1,
-    ) -> Request:
         job = None if source.view is None else source.view.job
         own = {} if job is None else inherited(job.options, template)
         own |= {name: value for name, value in options.items() if name in template.slots}
@@ -197,27 +198,12 @@ class Pictures:
 
         Raises PictureUnavailable where a picture that it starts from is gone.
         """
-        options = {name: value for name, value in view.job.options.items() if name != "seed"}
-        return await self._like(view.job, options, key=key, place=place)
-
-    async def reworked(self, view: JobView, changes: Mapping[str, OptionValue], *, key: str, place: Place) -> Request:
-        """The request for a job with some options changed, and a new seed unless they say one.
-
-        What the job's template has lost since then is left out. Raises as `again`, and UnknownTemplate.
-        """
-        template = self._studio.library.get(view.job.template)
-        before = {name: value for name, value in view.job.options.items() if name in template.slots and name != "seed"}
-        return await self._like(view.job, {**before, **changes}, key=key, place=place)
-
-    async def _like(self, job: Job, options: Mapping[str, OptionValue], *, key: str, place: Place) -> Request:
-        template = self._template(job.template)
-        for slot in template.slots.values() if template is not None else ():
-            if slot.type in FILES and slot.name in options:
-                await self._require_blob(str(options[slot.name]), job.id)
+        await self.inputs(view)
+        job = view.job
         return Request(
             request_key=key,
             template=job.template,
-            options=options,
+            options={name: value for name, value in job.options.items() if name != "seed"},
             count=job.count,
             lane=job.lane,
             place=place,
@@ -225,6 +211,18 @@ class Pictures:
             spoiler=job.spoiler,
             parent=job.parent,
         )
+
+    async def inputs(self, view: JobView) -> dict[str, KeptImage]:
+        """The pictures that a job starts from, by slot, to start another one from them.
+
+        Their sizes are not kept: a job has its own. Raises PictureUnavailable where one is gone.
+        """
+        template = self._template(view.job.template)
+        slots = [slot for slot in template.slots.values() if slot.type in FILES] if template is not None else []
+        found = {slot.name: str(view.job.options[slot.name]) for slot in slots if slot.name in view.job.options}
+        for blob in found.values():
+            await self._require_blob(blob, view.job.id)
+        return {name: KeptImage(blob=blob, width=1, height=1) for name, blob in found.items()}
 
     async def planned(self, request: Request, job: Job) -> Plan | None:
         """The job's own graphs with new seeds, where its template makes others by now; None where it does not.
@@ -272,7 +270,7 @@ class Pictures:
     async def delete(self, actor: Actor, job_id: str) -> None:
         """Remove a job's pictures for good; its message shows that they were. Raises Forbidden, and as `job`."""
         view = await self.job(actor, job_id)
-        self._studio.require_power(actor, view.job, "delete")
+        require_power(actor, view.job, "delete")
         if not view.job.status.ended:
             raise PictureUnavailable(value=job_id, why="running")
         own = view.job.person_id == actor.person.id

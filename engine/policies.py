@@ -44,6 +44,7 @@ class CommunityPolicy:
     nsfw: Verdict | None = None  # what becomes of adult pictures outside of chats for adults
     rules_off: tuple[str, ...] = ()  # categories of words that are not looked for here
     words: tuple[str, ...] = ()  # that are refused here, as `engine.safety.own` reads them
+    workflow_in_png: bool = True  # files that are sent carry prompt and workflow, as ComfyUI writes them
 
 
 @dataclass(frozen=True, kw_only=True)

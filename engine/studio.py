@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from engine.admission import Access, Admission, placed
+from engine.admission import Access, Admission, placed, require_power
 from engine.board import Board, steps
 from engine.endpoints.pool import ModelCard, Pool
 from engine.errors import Forbidden, JobStarted, NothingCanRun, UnknownJob
@@ -105,14 +105,6 @@ class Studio:
             identity, locale=locale, community=community, community_name=community_name, power=power, roles=roles
         )
 
-    def require_power(self, actor: Actor, job: Job, action: str) -> None:
-        """Raise Forbidden unless the job is the actor's own, or they moderate its place, or are an operator."""
-        if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
-            return
-        here = actor.community is not None and job.community_id == actor.community.id
-        if not (actor.power is Power.MODERATOR and here):
-            raise Forbidden(action=action)
-
     def _may_see(self, actor: Actor, job: Job) -> bool:
         if actor.power is Power.OPERATOR or job.person_id == actor.person.id:
             return True
@@ -205,7 +197,7 @@ class Studio:
     async def cancel(self, actor: Actor, job_id: str) -> Job:
         """Cancel what is not done; what was held for it returns. For the owner, moderators of its place, operators."""
         view = await self.show(actor, job_id)
-        self.require_power(actor, view.job, "cancel")
+        require_power(actor, view.job, "cancel")
         reason = "cancelled by owner" if view.job.person_id == actor.person.id else "cancelled by moderator"
         job, running = await self._books.cancel(job_id, reason)
         if view.job.person_id != actor.person.id:

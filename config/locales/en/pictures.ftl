@@ -58,6 +58,7 @@ action-favourite =
         [0] Favourite
        *[other] Favourite { $index }
     }
+action-unfavourite = No favourite any more
 action-info =
     { $index ->
         [0] Info
@@ -95,3 +96,60 @@ error-picture-unfit =
         [square] The picture is square already.
        *[kind] That is no still picture, so it cannot be changed.
     }
+
+error-no-conversation = A private result needs a conversation with you, and Atelier cannot open one. Allow direct messages from this server, or write to Atelier directly and ask there.
+accepted-private = The result comes to you as a direct message; nothing of it is shown here.
+private-unreachable = { $has-owner ->
+        [yes] { $owner }, your
+       *[no] Your
+    } private result could not be sent: { failure } The credits are back.
+
+job-deleted =
+    { $by ->
+        [moderator] 🗑️ A moderator deleted these pictures.
+       *[owner] 🗑️ Deleted.
+    }
+which-picture = Job { $job } has { $count } pictures. Which one?
+delete-ask =
+    { $pictures ->
+        [one] This deletes the picture of job { $job } for good, here and in its message.
+       *[other] This deletes the { $pictures } pictures of job { $job } for good, here and in their message.
+    }
+deleted = The pictures of job { $job } are deleted.
+cancel-too-late = Job { $job } has ended already; there is nothing left to cancel.
+originals =
+    { $pictures ->
+        [one] The picture of job { $job }:
+       *[other] The { $pictures } pictures of job { $job }:
+    }
+favourite-kept = ⭐ Picture { $number } of { $job } is among your favourites; “history favourites” lists them.
+favourite-let-go = Picture { $number } of { $job } is no favourite of yours.
+favourites-title =
+    { $count ->
+        [one] Your newest favourite:
+       *[other] Your newest { $count } favourites:
+    }
+favourites-empty = You have no favourites yet, or none before that. ⭐ on a picture keeps it.
+favourite-line = ⭐ { $job }#{ $number } · { $prompt }
+
+picture-title = 📋 { $job } · { $template }{ $has-model ->
+        [yes] {" "}· { $model }
+       *[no] {""}
+    }
+picture-prompt = { $prompt }
+picture-negative = Without: { $negative }
+picture-options = { $options }
+picture-seed = Picture { $number }: --seed { $seed }
+picture-size = { $width } × { $height } pixels, { $kilobytes } KiB
+picture-parent = Made from { $job }#{ $number }
+picture-cost =
+    { $has-endpoint ->
+        [yes] { $endpoint } ·{" "}
+       *[no] {""}
+    }{ DURATION($seconds) } · { $credits } credits · { $at }
+loras-title =
+    { $count ->
+        [one] One LoRA:
+       *[other] { $count } LoRAs:
+    }
+loras-empty = No endpoint has a LoRA.

@@ -58,6 +58,7 @@ action-favourite =
         [0] 收藏
        *[other] 收藏 { $index }
     }
+action-unfavourite = 取消收藏
 action-info =
     { $index ->
         [0] 信息
@@ -91,3 +92,44 @@ error-picture-unfit =
         [square] 这张图已经是方形。
        *[kind] 这不是静态图片，无法这样修改。
     }
+
+error-no-conversation = 私密结果需要和你的私信对话，但 Atelier 无法打开。请允许来自本服务器的私信，或直接私信 Atelier 再提出请求。
+accepted-private = 结果会以私信发给你，这里不会显示任何内容。
+private-unreachable = { $has-owner ->
+        [yes] { $owner }，你的
+       *[no] 你的
+    }私密结果无法送达：{ failure }点数已退回。
+
+job-deleted =
+    { $by ->
+        [moderator] 🗑️ 管理员删除了这些图片。
+       *[owner] 🗑️ 已删除。
+    }
+which-picture = 任务 { $job } 有 { $count } 张图。哪一张？
+delete-ask = 这会永久删除任务 { $job } 的 { $pictures } 张图，这里和消息里都会删除。
+deleted = 任务 { $job } 的图片已删除。
+cancel-too-late = 任务 { $job } 已经结束，没有可取消的内容。
+originals = 任务 { $job } 的 { $pictures } 张图：
+favourite-kept = ⭐ 已收藏 { $job } 的第 { $number } 张；“history favourites”列出收藏。
+favourite-let-go = { $job } 的第 { $number } 张已不在收藏中。
+favourites-title = 你最近的 { $count } 个收藏：
+favourites-empty = 你还没有收藏，或没有更早的。点图片上的 ⭐ 即可收藏。
+favourite-line = ⭐ { $job }#{ $number } · { $prompt }
+
+picture-title = 📋 { $job } · { $template }{ $has-model ->
+        [yes] {" "}· { $model }
+       *[no] {""}
+    }
+picture-prompt = { $prompt }
+picture-negative = 不要：{ $negative }
+picture-options = { $options }
+picture-seed = 第 { $number } 张：--seed { $seed }
+picture-size = { $width } × { $height } 像素，{ $kilobytes } KiB
+picture-parent = 由 { $job }#{ $number } 生成
+picture-cost =
+    { $has-endpoint ->
+        [yes] { $endpoint } ·{" "}
+       *[no] {""}
+    }{ DURATION($seconds) } · { $credits } 点 · { $at }
+loras-title = { $count } 个 LoRA：
+loras-empty = 没有端点提供 LoRA。

@@ -16,10 +16,14 @@ from bot.catalog import (
     flags_for,
     may_give,
 )
+from bot.commands_inbox import InboxCommands
 from bot.commands_people import PeopleCommands
+from bot.commands_prefer import FORM_FIELDS
+from bot.forms import FIELDS
 from bot.texts import Texts
 from config.settings import config_dir
 from engine.errors import UnknownCommand, UnknownFlag
+from engine.inbox import Inbox
 from engine.model import Power
 from engine.moderation import Moderation
 from engine.studio import Studio
@@ -28,6 +32,7 @@ from engine.workflows.slot_reader import KNOWN_TYPES, TAKEN_NAMES
 from engine.workflows.slots import Slot, SlotType
 
 EVERY = [each for command in COMMANDS for each in (command, *command.verbs)]
+INBOX = InboxCommands(inbox=Mock(spec=Inbox), moderation=Mock(spec=Moderation))
 LIBRARY = Library.load([config_dir() / "workflows"])
 
 
@@ -37,6 +42,8 @@ def test_the_commands_of_today() -> None:
         "imagine",
         "img2img",
         "inpaint",
+        "upscale",
+        "vary",
         "queue",
         "cancel",
         "show",
@@ -45,16 +52,21 @@ def test_the_commands_of_today() -> None:
         "statement",
         "privacy",
         "mod",
+        "report",
+        "settings",
+        "prefer",
+        "backend",
         "models",
+        "loras",
         "templates",
         "help",
     ]
-    assert [command.name for command in COMMANDS if command.power is not Power.MEMBER] == ["mod"]
+    assert [command.name for command in COMMANDS if command.power is not Power.MEMBER] == ["mod", "backend"]
 
 
 def test_every_verb_of_mod_is_answered_and_has_its_power() -> None:
     mod = find_command("mod")
-    answered = PeopleCommands(studio=Mock(spec=Studio), moderation=Mock(spec=Moderation)).verbs
+    answered = PeopleCommands(studio=Mock(spec=Studio), moderation=Mock(spec=Moderation), verbs=INBOX.verbs).verbs
     assert {verb.name for verb in mod.verbs} == answered
     operators = [verb.name for verb in mod.verbs if verb.power is Power.OPERATOR]
     assert operators == ["pause", "resume", "mint"]
@@ -155,6 +167,7 @@ def test_everything_has_words_in_every_language() -> None:
     keys = [command.key for command in EVERY] + [f"flag-{flag.name}" for flag in FLAGS]
     keys += [f"{key}.summary" for key in keys]
     keys += sorted({option.key for command in EVERY for option in command.options})
+    keys += [f"option-{name}" for name in {*FIELDS, *FORM_FIELDS}]
     assert len(keys) > 60
     for locale in ("en", "zh-CN"):
         assert set(keys) <= texts.keys(locale)

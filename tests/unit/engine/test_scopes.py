@@ -17,8 +17,9 @@ from sqlmodel import Session
 
 from engine.accounts import AuditLine, Ban
 from engine.errors import AtelierError, Forbidden, UnknownJob
-from engine.model import Actor, Community, Identity, Job, Place, Power, Request
+from engine.model import Actor, Community, Identity, Job, PictureRef, Place, Power, Request
 from engine.moderation import Moderation
+from engine.pictures import Pictures
 from engine.steering import Steering
 from engine.studio import Studio
 from storage.tables import Base
@@ -137,6 +138,13 @@ CASES: dict[str, Call] = {
     "Moderation.audit": lambda w, who: w.house.moderation.audit(who),
     "Moderation.queue": lambda w, who: w.house.moderation.queue(who),
     "Moderation.export": lambda w, who: w.house.moderation.export(who, BytesIO(), person_id=w.ada.person.id),
+    "Pictures.job": lambda w, who: w.house.pictures.job(who, w.private.id),
+    "Pictures.source": lambda w, who: w.house.pictures.source(who, w.private.id, 1),
+    "Pictures.history": lambda w, who: w.house.pictures.history(who, before=w.private.id, limit=10),
+    "Pictures.favourites": lambda w, who: w.house.pictures.favourites(who, limit=10),
+    "Pictures.keep": lambda w, who: w.house.pictures.keep(who, w.private.id, 1),
+    "Pictures.let_go": lambda w, who: w.house.pictures.let_go(who, PictureRef(job_id=w.private.id, number=1)),
+    "Pictures.delete": lambda w, who: w.house.pictures.delete(who, w.job.id),
     "Moderation.forget": lambda w, who: w.house.moderation.forget(who, person_id=w.ada.person.id),
 }
 """Every call that takes an actor, aimed at what is Ada's, her group's, or everybody's."""
@@ -149,6 +157,13 @@ WITHOUT_ACTOR = {
     "Studio.choices": "models and samplers are public",
     "Studio.model_card": "models are public",
     "Studio.transparent_part": "of a picture that was just sent",
+    "Pictures.read": "of a job that was shown",
+    "Pictures.plain": "of a job that was shown",
+    "Pictures.able": "of a job that was shown",
+    "Pictures.changed": "of a picture that `source` gave",
+    "Pictures.again": "of a job that was shown",
+    "Pictures.inputs": "of a job that was shown",
+    "Pictures.planned": "of a job that was shown",
     "Steering.paused": "that the queue is paused is public",
     "Steering.why": "explains a job that was shown",
 }
@@ -159,6 +174,9 @@ HARMLESS = {
     "Studio.submit",
     "Studio.jobs",
     "Studio.balance",
+    "Pictures.history",
+    "Pictures.favourites",
+    "Pictures.let_go",
     "Moderation.allowance",
     "Moderation.policy",
 }
@@ -185,7 +203,7 @@ def public_calls(*classes: type) -> dict[str, bool]:
 
 
 def test_every_public_call_has_a_case() -> None:
-    calls = public_calls(Studio, Steering, Moderation)
+    calls = public_calls(Studio, Steering, Moderation, Pictures)
     assert len(calls) >= 40
     assert {name for name, takes in calls.items() if takes} == set(CASES)
     assert {name for name, takes in calls.items() if not takes} == set(WITHOUT_ACTOR)

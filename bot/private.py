@@ -1,0 +1,42 @@
+"""Where private results go: into the person's own conversation with us, never into a chat that others read."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.adapter import Adapter, Command, DirectMessages
+from engine.errors import DeliveryError, NoConversation
+from engine.model import Place, Request
+
+PATIENCE = 10.0  # seconds for a platform to say where a conversation is
+
+
+class Conversations:
+    """People's own conversations with us, on every platform that has them."""
+
+    def __init__(self, adapters: Sequence[Adapter]) -> None:
+        self._adapters = {adapter.platform: adapter for adapter in adapters if isinstance(adapter, DirectMessages)}
+
+    async def placed(self, command: Command, request: Request) -> Request:
+        """Give a request its place: a private one that was asked for among others goes to the person.
+
+        So nothing of it, not even progress, is ever on its way to the chat. Raises NoConversation, before anything is
+        accepted, where there can be none.
+        """
+        if not request.private or not command.community:
+            return request
+        place = await self._own(request.place)
+        return replace(request, place=replace(place, asked_in=command.place.chat, asked_thread=command.place.thread))
+
+    async def _own(self, place: Place) -> Place:
+        adapter = self._adapters.get(place.platform)
+        if adapter is None:
+            raise NoConversation
+        try:
+            async with asyncio.timeout(PATIENCE):
+                own = await adapter.direct(place)
+        except (DeliveryError, TimeoutError) as error:
+            raise NoConversation(str(error)) from error
+        if own is None or own.chat == place.chat:
+            raise NoConversation
+        return own

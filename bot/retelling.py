@@ -1,0 +1,57 @@
+"""What was typed for a picture, told anew for one that is made of it: the line that would ask for the same. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from bot.catalog import flags_for
+from bot.grammar import ParsedLine, parse, render
+from engine.errors import UserError
+from engine.model import OptionValue
+from engine.workflows.template import Template
+
+
+def typed_line(text: str, template: Template | None) -> ParsedLine | None:
+    """Read a job's line again; None where it is not one any more, because its template has changed."""
+    try:
+        return parse(text, flags_for(template.slots.values() if template is not None else ()))
+    except UserError:
+        return None
+
+
+def retold(
+    text: str,
+    before: Template | None,
+    after: Template | None,
+    changes: Mapping[str, OptionValue],
+    *,
+    prompt: str | None = None,
+    drop: Collection[str] = ("seed",),
+) -> str:
+    """Give a job's line with options changed, for the template `after`; what that does not take is left out.
+
+    `prompt` replaces the words. A line that cannot be read any more stays as it is.
+    """
+    line = typed_line(text, before)
+    if line is None or after is None:
+        return text
+    flags = flags_for(after.slots.values())
+    kept = {name: value for name, value in line.options.items() if name not in drop}
+    options = {
+        name: value
+        for name, value in {**kept, **changes}.items()
+        if name in after.slots and flags.for_slot(name) is not None and value != ""
+    }
+    same = before is not None and before.name == after.name
+    return render(
+        replace(
+            line,
+            prompt=line.prompt if prompt is None else prompt,
+            options=options,
+            aspect=line.aspect if same else None,
+            size=line.size if same else None,
+            template=line.template if same else after.name,
+            repeat=None,
+            dry=False,
+        ),
+        flags,
+    )
