@@ -5,15 +5,15 @@ import structlog
 from bot.adapter import Command
 from bot.catalog import COMMANDS, FLAGS, find_command, flags_for, may_give
 from bot.commands_people import PeopleCommands
+from bot.commands_pictures import READY_WAIT, PictureCommands, pressed
 from bot.grammar import ParsedLine, expand, expand_words, parse, parse_words, template_of
+from bot.private import Conversations
 from bot.replies import (
     Reply,
-    Tone,
     accepted_reply,
     error_reply,
     help_reply,
     info_reply,
-    job_reply,
     jobs_reply,
     list_reply,
     quote_reply,
@@ -21,20 +21,20 @@ from bot.replies import (
     text,
 )
 from bot.requests import RequestResolver
-from bot.waiting import with_reasons
 from engine.board import Board
-from engine.errors import AtelierError, Refusal, TooManyJobs, UnknownJob
+from engine.errors import AtelierError, Refusal, TooManyJobs
 from engine.model import Actor, Job, Request
 from engine.moderation import Moderation
+from engine.pictures import Pictures
 from engine.ports import Clock
 from engine.studio import Studio
+from engine.workflows.loras import LOADER
 
 log = structlog.get_logger(__name__)
 
 ASK_ABOVE = 3  # jobs of one line that are made without asking
 _SLOTS = {"img2img": frozenset({"image"}), "inpaint": frozenset({"image", "mask"})}
 """The pictures that a command means, sent or not: they choose its template."""
-READY_WAIT = 30.0  # seconds that a first endpoint may take to answer before a request is refused
 
 
 class Commands:
@@ -45,6 +45,8 @@ class Commands:
         *,
         studio: Studio,
         moderation: Moderation,
+        pictures: Pictures,
+        conversations: Conversations,
         board: Board,
         clock: Clock,
         resolver: RequestResolver,
@@ -54,7 +56,10 @@ class Commands:
         self._studio = studio
         self._moderation = moderation
         self._people = PeopleCommands(studio=studio, moderation=moderation)
-        self._board = board
+        self._pictures = PictureCommands(
+            studio=studio, pictures=pictures, board=board, resolver=resolver, conversations=conversations
+        )
+        self._conversations = conversations
         self._clock = clock
         self._resolver = resolver
         self._max_jobs = max_jobs
@@ -77,24 +82,28 @@ class Commands:
             log.exception("command_broke", command=command.name)
             return error_reply(AtelierError())
 
-    async def _answer(self, actor: Actor, command: Command) -> Reply:
+    async def _answer(self, actor: Actor, command: Command) -> Reply:  # noqa: PLR0912 (one case for each command)
+        press = pressed(command)
+        if press is not None:
+            return await self._pictures.press(actor, command, press)
         name = find_command(command.name).name
         match name:
             case "imagine" | "img2img" | "inpaint":
                 return await self._imagine(
                     actor, command, slots=frozenset(command.images) | _SLOTS.get(name, frozenset())
                 )
+            case "upscale":
+                return await self._pictures.upscale(actor, command)
+            case "vary":
+                return await self._pictures.vary(actor, command)
             case "cancel":
-                return await self._cancel(actor, command)
+                return await self._pictures.cancel(actor, _first_word(command))
             case "show":
-                view = await self._studio.show(actor, _first_word(command))
-                await self._studio.show_again(actor, view, command.place)
-                reply = job_reply(view, self._board.progress(view.job.id), self._board.stalled)
-                return with_reasons(reply, await self._studio.steering.why(view.job.id))
+                return await self._pictures.show(actor, command, _first_word(command))
             case "queue":
                 return jobs_reply("queue", await self._studio.jobs(actor, active=True))
             case "history":
-                return jobs_reply("history", await self._studio.jobs(actor))
+                return await self._pictures.history(actor, command)
             case "info":
                 active = await self._studio.jobs(actor, active=True)
                 balance, share = await self._studio.balance(actor), await self._moderation.allowance(actor)
@@ -108,6 +117,9 @@ class Commands:
             case "models":
                 await self._studio.until_ready(READY_WAIT)
                 return list_reply("models", self._studio.choices("CheckpointLoaderSimple", "ckpt_name"))
+            case "loras":
+                await self._studio.until_ready(READY_WAIT)
+                return list_reply("loras", self._studio.choices(LOADER, "lora_name"))
             case "templates":
                 return templates_reply(self._studio.library.all())
             case _:
@@ -140,7 +152,7 @@ class Commands:
             return quote_reply(await self._studio.estimate(actor, requests), ask=False)
         if len(requests) > ASK_ABOVE and not command.confirmed:
             return quote_reply(await self._studio.estimate(actor, requests), ask=True)
-        return await self._submit(actor, requests)
+        return await self._submit(actor, [await self._conversations.placed(command, each) for each in requests])
 
     def _lines(self, command: Command, slots: frozenset[str], usual: str) -> list[ParsedLine]:
         """Read what was typed: one line for each job, by `{a, b}` and `--repeat`; `usual` is the chat's template."""
@@ -170,17 +182,6 @@ class Commands:
                 return accepted_reply(jobs, refused=refusal)
         unknown = [word for request in requests for word in await self._resolver.passed_over(request)]
         return accepted_reply(jobs, passed_over=tuple(dict.fromkeys(unknown)))
-
-    async def _cancel(self, actor: Actor, command: Command) -> Reply:
-        """Cancel the job that is named, or the newest one that still runs."""
-        job_id = _first_word(command)
-        if not job_id:
-            active = await self._studio.jobs(actor, active=True, limit=1)
-            if not active:
-                raise UnknownJob(value="")
-            job_id = active[0].job.id
-        job = await self._studio.cancel(actor, job_id)
-        return Reply(lines=(text("cancelled", job=job.id),), tone=Tone.INFO, private=True)
 
 
 def _first_word(command: Command) -> str:

@@ -15,9 +15,10 @@ from bot.commands import Commands
 from bot.compose_safety import build_safety, build_screener
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
-from bot.delivery_platform import Tools
+from bot.delivery_tools import Tools
 from bot.door import Door
 from bot.metrics import Metrics
+from bot.private import Conversations
 from bot.programs import sampler_command
 from bot.requests import Defaults, RequestResolver
 from bot.service import Service
@@ -34,9 +35,11 @@ from engine.endpoints.local.endpoint import LocalEndpoint
 from engine.endpoints.pool import Pool, PooledEndpoint
 from engine.errors import StartError, StorageError
 from engine.images import ImageLimits
+from engine.gallery import Gallery
 from engine.model import Identity
 from engine.moderation import Copies, Moderation
 from engine.pace import Pace
+from engine.pictures import Pictures
 from engine.ports import Accounts, Blobs, Books, Clock, Deliveries
 from engine.ports_moderation import Drains, Preferences, Reviews
 from engine.screening import Screener
@@ -181,10 +184,12 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         )
         notice = await door.open()
         stack.push_async_callback(door.close)
+        pictures = build_pictures(storage, studio, pool, board)
+        moderation = build_moderation(storage, dispatcher, clock)
         service = Service(
-            commands=build_commands(settings, studio, build_moderation(storage, dispatcher, clock), board, clock),
+            commands=build_commands(settings, studio, moderation, pictures, adapters, board, clock),
             dispatcher=dispatcher,
-            delivery=build_delivery(settings, storage, studio, board, clock, adapters),
+            delivery=build_delivery(settings, storage, studio, pictures, board, clock, adapters),
             adapters=adapters,
             upkeep=None if alone else upkeep,
             own_jobs=own_jobs,
@@ -203,6 +208,7 @@ class Storage:
     books: Books
     accounts: Accounts
     deliveries: Deliveries
+    gallery: Gallery
     reviews: Reviews
     preferences: Preferences
     drains: Drains
@@ -219,6 +225,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     from storage.books import open_books
     from storage.database import Database
     from storage.deliveries import open_deliveries
+    from storage.gallery import open_gallery
     from storage.drains import open_drains
     from storage.preferences import open_preferences
     from storage.reviews import open_reviews
@@ -234,6 +241,7 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         books=open_books(database, clock, policy),
         accounts=open_accounts(database, clock, policy),
         deliveries=open_deliveries(database, clock),
+        gallery=open_gallery(database, clock),
         reviews=open_reviews(database, clock),
         preferences=open_preferences(database, clock),
         drains=open_drains(database, clock),
@@ -301,14 +309,20 @@ def build_policy(settings: Settings) -> "Policy":
 
 
 def build_delivery(
-    settings: Settings, storage: Storage, studio: Studio, board: Board, clock: Clock, adapters: Sequence[Adapter]
+    settings: Settings,
+    storage: Storage,
+    studio: Studio,
+    pictures: Pictures,
+    board: Board,
+    clock: Clock,
+    adapters: Sequence[Adapter],
 ) -> DeliveryService:
     """The delivery to all platforms."""
     tools = Tools(
         books=storage.books,
         deliveries=storage.deliveries,
-        blobs=storage.blobs,
         studio=studio,
+        pictures=pictures,
         board=board,
         clock=clock,
         ping_after=settings.delivery.ping_after,
@@ -328,7 +342,28 @@ def build_moderation(storage: Storage, dispatcher: Dispatcher, clock: Clock) -> 
     )
 
 
-def build_commands(settings: Settings, studio: Studio, moderation: Moderation, board: Board, clock: Clock) -> Commands:
+def build_pictures(storage: Storage, studio: Studio, pool: Pool, board: Board) -> Pictures:
+    """What may be done with pictures that there are."""
+    return Pictures(
+        studio=studio,
+        gallery=storage.gallery,
+        books=storage.books,
+        accounts=storage.accounts,
+        blobs=storage.blobs,
+        pool=pool,
+        board=board,
+    )
+
+
+def build_commands(
+    settings: Settings,
+    studio: Studio,
+    moderation: Moderation,
+    pictures: Pictures,
+    adapters: Sequence[Adapter],
+    board: Board,
+    clock: Clock,
+) -> Commands:
     """The commands, with what a request means that does not say."""
     defaults = Defaults(
         template=settings.defaults.template,
@@ -339,6 +374,8 @@ def build_commands(settings: Settings, studio: Studio, moderation: Moderation, b
     return Commands(
         studio=studio,
         moderation=moderation,
+        pictures=pictures,
+        conversations=Conversations(adapters),
         board=board,
         clock=clock,
         resolver=RequestResolver(studio, defaults),

@@ -9,7 +9,8 @@ from pathlib import Path
 from bot.adapter import Adapter, Command
 from bot.commands import Commands
 from bot.delivery import DeliveryService
-from bot.delivery_platform import Tools
+from bot.delivery_tools import Tools
+from bot.private import Conversations
 from bot.replies import Reply
 from bot.requests import Defaults, RequestResolver
 from config.settings import config_dir
@@ -22,6 +23,7 @@ from engine.images import ImageLimits
 from engine.model import Identity, JobView, Place
 from engine.moderation import Moderation
 from engine.pace import Pace
+from engine.pictures import Pictures
 from engine.ports import Accounts, Books, Deliveries
 from engine.ports_moderation import Reviews, Safety
 from engine.safety.guard import Guard, RuleSafety
@@ -36,6 +38,7 @@ from storage.blobs import FileBlobs
 from storage.books import open_books
 from storage.database import Database
 from storage.deliveries import open_deliveries
+from storage.gallery import open_gallery
 from storage.leftovers import SamplerFolders
 from storage.policy import Policy
 from storage.reviews import open_reviews
@@ -59,6 +62,7 @@ class House:
     blobs: FileBlobs
     database: Database
     studio: Studio
+    pictures: Pictures
     accounts: Accounts
     reviews: Reviews
     moderation: Moderation
@@ -176,17 +180,35 @@ async def open_house(
     resolver = RequestResolver(
         studio, Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
     )
-    commands = Commands(studio=studio, moderation=moderation, board=board, clock=clock, resolver=resolver, max_jobs=16)
+    pictures = Pictures(
+        studio=studio,
+        gallery=open_gallery(database, clock),
+        books=books,
+        accounts=accounts,
+        blobs=blobs,
+        pool=pool,
+        board=board,
+    )
+    adapters = [platform, build(studio)] if build is not None else [platform]
+    commands = Commands(
+        studio=studio,
+        moderation=moderation,
+        pictures=pictures,
+        conversations=Conversations(adapters),
+        board=board,
+        clock=clock,
+        resolver=resolver,
+        max_jobs=16,
+    )
     tools = Tools(
         books=books,
         deliveries=deliveries,
-        blobs=blobs,
         studio=studio,
+        pictures=pictures,
         board=board,
         clock=clock,
         ping_after=ping_after,
     )
-    adapters = [platform, build(studio)] if build is not None else [platform]
     delivery = DeliveryService(adapters=adapters, tools=tools)
     loops = [asyncio.create_task(dispatcher.run()), asyncio.create_task(delivery.run())] if running else []
     try:
@@ -196,6 +218,7 @@ async def open_house(
             blobs=blobs,
             database=database,
             studio=studio,
+            pictures=pictures,
             accounts=accounts,
             reviews=reviews,
             moderation=moderation,
