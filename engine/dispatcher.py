@@ -7,6 +7,7 @@ The dispatcher owns no truth. Whatever it was doing when the process died is fou
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -229,6 +230,8 @@ class Dispatcher:
 
     async def _run(self, endpoint: Endpoint, attempt: Attempt, *, sent: bool) -> None:
         def listen(progress: Progress) -> None:
+            if self._screener.looks:  # and has seen nothing of it yet
+                progress = replace(progress, preview=None)
             self._board.progressed(attempt.job_id, attempt.task_id, progress)
 
         try:

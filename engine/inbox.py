@@ -18,7 +18,7 @@ from engine.errors import BlobMissing, Forbidden, UnknownJob
 from engine.model import Actor, Job, Json, Power
 from engine.ports import Blobs, Clock
 from engine.ports_moderation import Reviews
-from engine.reviews import ABOUT, Decided, Kind, Outcome, Review
+from engine.reviews import ABOUT, NOT_REVIEWED, Decided, Kind, Outcome, Review
 from engine.studio import Studio
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,7 @@ class Inbox:
         for job_id in await self._reviews.overdue(before):
             for review in await self._reviews.of_job(job_id):
                 if review.kind is Kind.HELD:
-                    count += (await self._decide(SYSTEM, review.view.job, Outcome.REJECTED, "")).done
+                    count += (await self._decide(SYSTEM, review.view.job, Outcome.REJECTED, NOT_REVIEWED)).done
         return count
 
     async def _decide(self, who: str, job: Job, outcome: Outcome, reason: str) -> Decided:

@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     DISMISSED = "dismissed"
 
 
+NOT_REVIEWED = "not-reviewed"
+"""The reason of a job whose held pictures nobody looked at in time."""
 ABOUT = {
     Outcome.APPROVED: Kind.HELD,
     Outcome.SPOILER: Kind.HELD,

@@ -56,6 +56,11 @@ class Screener:
         self._blobs = blobs
         self._nsfw = nsfw
 
+    @property
+    def looks(self) -> bool:
+        """Whether pictures are looked at before anybody sees them."""
+        return self._safety.looks
+
     async def request(self, actor: Actor, request: Request, template: Template | None) -> Screened:
         """Look at what is asked for; None for a template that is gone.
 
