@@ -30,5 +30,5 @@ async def serve_forever(settings: Settings) -> Exit:
 
 def unserved_platforms(settings: Settings) -> tuple[str, ...]:
     """Platforms that have a token but no adapter in this version."""
-    tokens: Mapping[str, object] = {"discord": settings.discord.token, "telegram": settings.telegram.token}
+    tokens: Mapping[str, object] = {"telegram": settings.telegram.token}
     return tuple(name for name, token in tokens.items() if token is not None)

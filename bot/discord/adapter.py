@@ -50,6 +50,9 @@ LIMITS = Limits(
 )
 BRIEF = 12.0  # seconds that the word of an accepted job stays
 OFFLINE_WAIT = 5.0  # seconds
+OLD = 3600.0  # seconds
+NO_HISTORY = 160002
+"""We may not read what stands in the channel, and so not reply to it either; the message goes without."""
 REMEMBERED = 4_096  # messages of which is known that they show a preview
 
 
@@ -192,7 +195,12 @@ class DiscordAdapter:
                 message = _channel(client, place).get_partial_message(number)
                 await message.edit(view=card.view, attachments=files, allowed_mentions=NOBODY)
 
-        await self._call(place, card, change)
+        try:
+            await self._call(place, card, change)
+        except FloodWait as error:
+            if not error.everywhere and _is_old(message_id):
+                raise MessageGone("too old to be edited more") from error
+            raise
         self._remember(message_id, reply)
 
     async def direct(self, place: Place) -> Place | None:
@@ -300,13 +308,16 @@ async def _send(client: Client, place: Place, reply: Reply, card: Card, nonce: s
         )
     owner = [discord.Object(int(place.owner_id))] if reply.ping and place.owner_id.isdigit() else []
     mentions = discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=owner or False)
-    sent = await channel.send(
-        view=card.view,
-        files=list(card.files),
-        nonce=nonce,
-        allowed_mentions=mentions,
-        **more,
-    )
+    more |= {"view": card.view, "nonce": nonce, "allowed_mentions": mentions}
+    try:
+        sent = await channel.send(files=list(card.files), **more)
+    except discord.HTTPException as error:
+        if error.code != NO_HISTORY or "reference" not in more:
+            raise
+        del more["reference"]
+        for file in card.files:
+            file.fp.seek(0)
+        sent = await channel.send(files=list(card.files), **more)
     return str(sent.id)
 
 
@@ -319,6 +330,12 @@ def _snowflake(text: str, error: DeliveryError) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 20:
         raise error
     return int(text)
+
+
+def _is_old(message_id: str) -> bool:
+    """Whether a message is so old that Discord lets it be edited a few times only, and then says no more than 429."""
+    written = discord.utils.snowflake_time(int(message_id)) if message_id.isdigit() else discord.utils.utcnow()
+    return (discord.utils.utcnow() - written).total_seconds() >= OLD
 
 
 def _webhook(client: Client, place: Place) -> discord.Webhook:

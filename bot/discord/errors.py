@@ -50,7 +50,7 @@ def delivery_error(error: Exception, chat: Chat, *, size: int = 0, limit: int = 
             return error
         case discord.RateLimited():
             return FloodWait("429", retry_after=error.retry_after)
-        case discord.HTTPException(status=429):
+        case discord.HTTPException(status=429) if error.code not in _MESSAGE_GONE:
             return _flood(error.response.headers)
         case discord.HTTPException():
             return _refusal(error, chat, size, limit)

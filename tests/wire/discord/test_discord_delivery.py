@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.discord import adapter
 from bot.ladder import File, Form
 from bot.replies import Button, Meter, Reply, Tone, text
 from engine.errors import (
@@ -110,6 +111,16 @@ async def test_only_a_ping_calls_and_only_its_owner(stage: Stage) -> None:
     assert "your pictures are ready" in ping.text
 
 
+async def test_a_ping_needs_no_permission_to_read_what_was_said(stage: Stage) -> None:
+    ann = stage.server.world.member(stage.guild, "ann")
+    where = place(stage, owner_id=str(ann.id))
+    message_id = await stage.adapter.post(where, working(), nonce="n1")
+    stage.server.world.overwrite(stage.art, stage.server.world.app.bot, deny=P.READ_HISTORY)
+    ready = Reply(lines=(text("job-ready", owner="Ann"),), tone=Tone.DONE, job_id=JOB, ping=True)
+    await stage.adapter.post(replace(where, reply_to=message_id), ready, nonce="n2")
+    assert ann.latest(stage.art).pinged == [ann.user]
+
+
 async def test_threads_and_forum_posts_are_chats_like_others(stage: Stage) -> None:
     world = stage.server.world
     ann = world.member(stage.guild, "ann")
@@ -149,6 +160,18 @@ async def test_what_is_gone_is_gone(stage: Stage) -> None:
         await stage.adapter.post(replace(where, chat="../users"), working(), nonce="n3")
     with pytest.raises(MessageGone):
         await stage.adapter.edit(where, "no number", working())
+
+
+async def test_a_message_of_an_hour_ago_is_given_up_once_it_takes_no_edits(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "OLD", 0.0)  # the server's clock is set forward, ours is not
+    where = place(stage)
+    message_id = await stage.adapter.post(where, working(), nonce="n1")
+    stage.server.clock.advance(3_700)
+    with pytest.raises(MessageGone):
+        for percent in range(40):
+            await stage.adapter.edit(where, message_id, working(percent))
 
 
 async def test_a_person_who_takes_no_messages_is_said_so(stage: Stage) -> None:
