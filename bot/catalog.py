@@ -8,12 +8,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bot.catalog_types import EVERYWHERE, Command, Option, OptionKind, Source, Where
 from engine.errors import UnknownCommand, UnknownFlag
 from engine.ids import SEED_LIMIT
 from engine.model import Power
 from engine.workflows.nearest import nearest
 from engine.workflows.ranges import Number, range_text
 from engine.workflows.slots import Slot, SlotType
+
+__all__ = [
+    "COMMANDS",
+    "EVERYWHERE",
+    "FLAGLESS_SLOTS",
+    "FLAGS",
+    "Command",
+    "Flag",
+    "FlagKind",
+    "Flags",
+    "Option",
+    "OptionKind",
+    "Source",
+    "Where",
+    "find_command",
+    "find_verb",
+    "flags_for",
+    "may_give",
+]
 
 
 class FlagKind(StrEnum):
@@ -104,6 +124,7 @@ FLAGS = Flags(
         Flag(name="model", kind=FlagKind.NAME, aliases=("m",), slot="model"),
         Flag(name="lora", kind=FlagKind.LORA, aliases=("loras",), slot="loras"),
         Flag(name="strength", kind=FlagKind.FLOAT, slot="strength", min=0.0, max=1.0),
+        Flag(name="style", kind=FlagKind.NAME),
         Flag(name="fast", kind=FlagKind.SWITCH, excludes=("relax",)),
         Flag(name="relax", kind=FlagKind.SWITCH, excludes=("fast",)),
         Flag(name="spoiler", kind=FlagKind.SWITCH),
@@ -160,77 +181,6 @@ def _own_flag(slot: Slot) -> Flag:
     )
 
 
-class OptionKind(StrEnum):
-    """What a command's option takes."""
-
-    TEXT = "text"
-    INT = "int"
-    FLOAT = "float"
-    BOOL = "bool"
-    IMAGE = "image"
-    PERSON = "person"  # `platform:id`; a platform lets people be picked where it can
-
-
-class Source(StrEnum):
-    """Where an option's completions come from."""
-
-    MODELS = "models"
-    LORAS = "loras"
-    TEMPLATES = "templates"
-    JOBS = "jobs"  # the person's own, newest first
-    COMMANDS = "commands"
-    SAMPLERS = "samplers"
-    SCHEDULERS = "schedulers"
-
-
-class Where(StrEnum):
-    """Where a command may be given."""
-
-    GROUP = "group"  # a guild's channel, a group chat, a web room
-    DIRECT = "direct"  # a direct message, the console
-
-
-EVERYWHERE = frozenset(Where)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One option of a command; its help is the Fluent message `option-NAME`."""
-
-    name: str
-    kind: OptionKind = OptionKind.TEXT
-    required: bool = False
-    flag: str = ""  # the flag that it stands for, whose range it has; empty: the command reads it itself
-    source: Source | None = None
-
-    @property
-    def key(self) -> str:
-        """The key of its help text."""
-        return f"option-{self.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """Something that people can ask for; its summary is the Fluent message `command-NAME`, or `command-OF-NAME`.
-
-    A command with `verbs` is given as `/command verb ...`; each verb is a command of its own kind, `of` that one.
-    """
-
-    name: str
-    of: str = ""
-    aliases: tuple[str, ...] = ()
-    options: tuple[Option, ...] = ()
-    power: Power = Power.MEMBER  # the least that may give it
-    where: frozenset[Where] = EVERYWHERE
-    flags: bool = False  # whether a prompt with flags follows
-    verbs: "tuple[Command, ...]" = ()
-
-    @property
-    def key(self) -> str:
-        """The key of its summary."""
-        return f"command-{self.of}-{self.name}" if self.of else f"command-{self.name}"
-
-
 _PROMPT = Option(name="prompt", required=True)
 _JOB = Option(name="job", source=Source.JOBS)
 _MODEL = Option(name="model", flag="model", source=Source.MODELS)
@@ -267,11 +217,37 @@ _MOD = (
     _mod("limits", _THE_PERSON, _CREDITS),
     _mod("refund", _THE_JOB),
     _mod("policy", Option(name="field"), Option(name="value")),
+    _mod("words", Option(name="change"), Option(name="phrase")),
+    _mod("inbox"),
+    _mod("approve", _THE_JOB),
+    _mod("spoiler", _THE_JOB),
+    _mod("reject", _THE_JOB, _REASON),
+    _mod("hide", _THE_JOB, _REASON),
+    _mod("dismiss", _THE_JOB),
     _mod("wallet", _BEFORE),
     _mod("audit"),
     _mod("pause", _REASON, power=Power.OPERATOR),
     _mod("resume", power=Power.OPERATOR),
     _mod("mint", Option(name="person", required=True), _THE_CREDITS, power=Power.OPERATOR),  # or a chat
+)
+
+_NAME = Option(name="name")
+_VALUE = Option(name="value")
+_SCOPE = Option(name="scope")
+_CHANGE = Option(name="change")
+_PREFER = tuple(
+    Command(name=name, of="prefer", options=options)
+    for name, options in (
+        ("option", (_CHANGE, _NAME, _VALUE, _SCOPE)),
+        ("style", (_CHANGE, _NAME, _VALUE, _SCOPE)),
+        ("suffix", (_VALUE,)),
+        ("language", (_VALUE,)),
+    )
+)
+_ENDPOINT = Option(name="endpoint", required=True)
+_BACKEND = tuple(
+    Command(name=name, of="backend", options=options, power=Power.OPERATOR)
+    for name, options in (("list", ()), ("drain", (_ENDPOINT,)), ("enable", (_ENDPOINT,)))
 )
 
 COMMANDS = (
@@ -344,6 +320,10 @@ COMMANDS = (
     Command(name="statement", options=(_BEFORE,)),
     Command(name="privacy", verbs=(Command(name="export", of="privacy"), Command(name="forget", of="privacy"))),
     Command(name="mod", power=Power.MODERATOR, verbs=_MOD),
+    Command(name="report", options=(_THE_JOB, _REASON)),
+    Command(name="settings"),
+    Command(name="prefer", verbs=_PREFER),
+    Command(name="backend", power=Power.OPERATOR, verbs=_BACKEND),
     Command(name="models"),
     Command(name="loras"),
     Command(name="templates"),

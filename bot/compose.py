@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.adapter import Adapter
-from bot.commands import Commands
+from bot.compose_commands import Beside, build_backends, build_commands, build_inbox, build_preferring
 from bot.compose_safety import build_safety, build_screener
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
 from bot.delivery_tools import Tools
 from bot.door import Door
 from bot.metrics import Metrics
-from bot.private import Conversations
 from bot.programs import sampler_command
-from bot.requests import Defaults, RequestResolver
 from bot.service import Service
 from bot.texts import Texts
 from bot.upkeep import Upkeep
@@ -34,8 +32,8 @@ from engine.endpoints.local.child import SamplerChild
 from engine.endpoints.local.endpoint import LocalEndpoint
 from engine.endpoints.pool import Pool, PooledEndpoint
 from engine.errors import StartError, StorageError
-from engine.images import ImageLimits
 from engine.gallery import Gallery
+from engine.images import ImageLimits
 from engine.model import Identity
 from engine.moderation import Copies, Moderation
 from engine.pace import Pace
@@ -186,8 +184,17 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         stack.push_async_callback(door.close)
         pictures = build_pictures(storage, studio, pool, board)
         moderation = build_moderation(storage, dispatcher, clock)
+        inbox = build_inbox(settings, studio, storage.reviews, blobs, board, clock)
+        beside = Beside(
+            moderation=moderation,
+            pictures=pictures,
+            inbox=inbox,
+            backends=await build_backends(pool, storage.drains),
+            preferring=build_preferring(storage.preferences, moderation),
+        )
+        models = models_folder(settings) if any(each.kind == "local" for each in settings.endpoints) else None
         service = Service(
-            commands=build_commands(settings, studio, moderation, pictures, adapters, board, clock),
+            commands=build_commands(settings, texts, studio, beside, adapters, dispatcher, board, clock, models),
             dispatcher=dispatcher,
             delivery=build_delivery(settings, storage, studio, pictures, board, clock, adapters),
             adapters=adapters,
@@ -225,8 +232,8 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     from storage.books import open_books
     from storage.database import Database
     from storage.deliveries import open_deliveries
-    from storage.gallery import open_gallery
     from storage.drains import open_drains
+    from storage.gallery import open_gallery
     from storage.preferences import open_preferences
     from storage.reviews import open_reviews
 
@@ -352,34 +359,6 @@ def build_pictures(storage: Storage, studio: Studio, pool: Pool, board: Board) -
         blobs=storage.blobs,
         pool=pool,
         board=board,
-    )
-
-
-def build_commands(
-    settings: Settings,
-    studio: Studio,
-    moderation: Moderation,
-    pictures: Pictures,
-    adapters: Sequence[Adapter],
-    board: Board,
-    clock: Clock,
-) -> Commands:
-    """The commands, with what a request means that does not say."""
-    defaults = Defaults(
-        template=settings.defaults.template,
-        image_template="img2img",
-        mask_template="inpaint",
-        model=settings.defaults.model,
-    )
-    return Commands(
-        studio=studio,
-        moderation=moderation,
-        pictures=pictures,
-        conversations=Conversations(adapters),
-        board=board,
-        clock=clock,
-        resolver=RequestResolver(studio, defaults),
-        max_jobs=settings.quota.max_jobs_per_request,
     )
 
 

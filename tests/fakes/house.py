@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bot.adapter import Adapter, Command
 from bot.commands import Commands
+from bot.commands_backends import BackendCommands
+from bot.commands_prefer import PreferCommands
 from bot.delivery import DeliveryService
 from bot.delivery_tools import Tools
 from bot.private import Conversations
@@ -15,17 +17,20 @@ from bot.replies import Reply
 from bot.requests import Defaults, RequestResolver
 from config.settings import config_dir
 from engine.admission import Admission
+from engine.backends import Backends
 from engine.board import Board
 from engine.clock import SystemClock
 from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.images import ImageLimits
+from engine.inbox import Inbox
 from engine.model import Identity, JobView, Place
 from engine.moderation import Moderation
 from engine.pace import Pace
 from engine.pictures import Pictures
 from engine.ports import Accounts, Books, Deliveries
 from engine.ports_moderation import Reviews, Safety
+from engine.preferring import Preferring
 from engine.safety.guard import Guard, RuleSafety
 from engine.safety.rules import Rules
 from engine.safety.verdicts import Verdict
@@ -38,9 +43,11 @@ from storage.blobs import FileBlobs
 from storage.books import open_books
 from storage.database import Database
 from storage.deliveries import open_deliveries
+from storage.drains import open_drains
 from storage.gallery import open_gallery
 from storage.leftovers import SamplerFolders
 from storage.policy import Policy
+from storage.preferences import open_preferences
 from storage.reviews import open_reviews
 from tests.fakes.adapter import FakeAdapter
 from tests.fakes.endpoint import FakeEndpoint
@@ -49,6 +56,8 @@ ADA = Identity(platform="fake", id="1", name="Ada")
 BOB = Identity(platform="fake", id="2", name="Bob")
 OPEN = Access(operators=frozenset(), open=True, allowed=frozenset())
 RULES = Rules.load(config_dir() / "safety" / "rules.toml")
+DEFAULTS = Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
+FAMILIES = {("checkpoints", "atelier-tiny.safetensors"): "the built-in small model"}
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2048 * 2048, max_side=4096)
 PATIENCE = 20.0  # seconds before a wait in a test is a hang
 
@@ -65,6 +74,9 @@ class House:
     pictures: Pictures
     accounts: Accounts
     reviews: Reviews
+    inbox: Inbox
+    preferring: Preferring
+    backends: Backends
     moderation: Moderation
     commands: Commands
     dispatcher: Dispatcher
@@ -177,9 +189,7 @@ async def open_house(
         dispatch=dispatcher,
         clock=clock,
     )
-    resolver = RequestResolver(
-        studio, Defaults(template="txt2img", image_template="img2img", mask_template="inpaint", model="")
-    )
+    resolver = RequestResolver(studio, DEFAULTS)
     pictures = Pictures(
         studio=studio,
         gallery=open_gallery(database, clock),
@@ -190,9 +200,19 @@ async def open_house(
         board=board,
     )
     adapters = [platform, build(studio)] if build is not None else [platform]
+    inbox = Inbox(studio=studio, reviews=reviews, blobs=blobs, board=board, clock=clock, hours=168.0)
+    preferring = Preferring(preferences=open_preferences(database, clock), moderation=moderation)
+    backends = Backends(pool=pool, drains=open_drains(database, clock))
+    await backends.load()
     commands = Commands(
         studio=studio,
         moderation=moderation,
+        inbox=inbox,
+        preferring=preferring,
+        prefer=PreferCommands(studio=studio, preferring=preferring, defaults=DEFAULTS, locales=("en", "zh-CN")),
+        backends=BackendCommands(
+            studio=studio, backends=backends, running=lambda: dispatcher.busy, families=lambda: FAMILIES
+        ),
         pictures=pictures,
         conversations=Conversations(adapters),
         board=board,
@@ -221,6 +241,9 @@ async def open_house(
             pictures=pictures,
             accounts=accounts,
             reviews=reviews,
+            inbox=inbox,
+            preferring=preferring,
+            backends=backends,
             moderation=moderation,
             commands=commands,
             dispatcher=dispatcher,

@@ -236,7 +236,7 @@ async def test_the_small_commands_answer(house: House):
     assert keys["queue"] == ["queue-empty"]
     assert keys["history"] == ["history-title", "job-line"]
     assert keys["info"] == ["info"]
-    assert "name-line" in [line.key for line in (await house.ask("models")).lines]
+    assert "model-line" in [line.key for line in (await house.ask("models")).lines]
     assert [line.fields["name"] for line in (await house.ask("templates")).lines[1:]] == [
         "img2img",
         "inpaint",
