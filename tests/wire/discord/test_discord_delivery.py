@@ -169,9 +169,13 @@ async def test_a_message_of_an_hour_ago_is_given_up_once_it_takes_no_edits(
     where = place(stage)
     message_id = await stage.adapter.post(where, working(), nonce="n1")
     stage.server.clock.advance(3_700)
-    with pytest.raises(MessageGone):
+
+    async def keep_editing() -> None:
         for percent in range(40):
             await stage.adapter.edit(where, message_id, working(percent))
+
+    with pytest.raises(MessageGone):
+        await keep_editing()
 
 
 async def test_a_person_who_takes_no_messages_is_said_so(stage: Stage) -> None:
