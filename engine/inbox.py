@@ -14,8 +14,9 @@ from PIL import Image
 
 from engine.accounts import AuditLine
 from engine.board import Board
-from engine.errors import BlobMissing, Forbidden, UnknownJob
+from engine.errors import BlobMissing, Forbidden, UnknownJob, UnknownPicture
 from engine.model import Actor, Job, Json, Power
+from engine.pictures import require_pictures
 from engine.ports import Blobs, Clock
 from engine.ports_moderation import Reviews
 from engine.reviews import ABOUT, NOT_REVIEWED, Decided, Kind, Outcome, Review
@@ -77,13 +78,14 @@ class Inbox:
     async def report(self, actor: Actor, job_id: str, number: int, reason: str) -> bool:
         """Say that a picture that the actor may see should not be shown; False if they said so before.
 
-        Raises UnknownJob.
+        Raises UnknownJob, UnknownPicture, and PictureUnavailable where nothing is shown.
         """
         if actor.power is Power.NOBODY:
             raise Forbidden(action="own")
         view = await self._studio.show(actor, job_id)
-        if not view.pictures or not 0 <= number <= len(view.pictures):
-            raise UnknownJob(value=job_id)
+        require_pictures(view)
+        if not 0 <= number <= len(view.pictures):
+            raise UnknownPicture(value=job_id, number=number, count=len(view.pictures))
         done = await self._reviews.report(job_id, actor.person.id, number, _short(reason))
         if done:
             log.info("reported", job=job_id, picture=number)

@@ -16,13 +16,19 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from engine.accounts import AuditLine, Ban
+from engine.backends import Backends
 from engine.errors import AtelierError, Forbidden, UnknownJob
+from engine.inbox import Inbox
 from engine.model import Actor, Community, Identity, Job, PictureRef, Place, Power, Request
 from engine.moderation import Moderation
 from engine.pictures import Pictures
+from engine.preferring import Preferring, Scope
+from engine.reviews import Outcome
+from engine.safety.verdicts import Screening
 from engine.steering import Steering
 from engine.studio import Studio
 from storage.tables import Base
+from tests.fakes.books import picture
 from tests.fakes.house import House, open_house
 
 SECRET = "a heron nobody must know of"
@@ -41,6 +47,7 @@ class World:
     eve: Actor  # moderates `own`
     own: Community
     eves_job: Job
+    screened: Job  # Ada's, whose pictures wait for a moderator
 
     def request(self, key: str, *, prompt: str = "a red house", private: bool = False, chat: str = "theirs") -> Request:
         return Request(
@@ -51,6 +58,15 @@ class World:
             text=prompt,
             private=private,
         )
+
+
+async def screened(house: House, job: Job) -> Job:
+    """Have a job's pictures made, which then wait for a moderator."""
+    attempt = await house.books.claim("fake", await house.books.waiting_needs(), job_id=job.id)
+    assert attempt is not None
+    job = await house.books.settle(attempt.id, [picture()], 1.0, 100)
+    assert job.screening is Screening.HELD
+    return job
 
 
 @pytest.fixture
@@ -74,6 +90,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             eve=eve,
             own=eve.community,
             eves_job=None,  # type: ignore[arg-type]
+            screened=None,  # type: ignore[arg-type]
         )
         submit = house.studio.submit
         world = replace(
@@ -82,6 +99,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             private=await submit(ada, world.request("2", prompt=SECRET, private=True)),
             held=await submit(ada, world.request("3")),
             eves_job=await submit(eve, world.request("4", chat="own")),
+            screened=await screened(house, await submit(ada, world.request("screened", prompt="a nude heron"))),
         )
         operator = replace(ada, power=Power.OPERATOR)
         await house.studio.steering.hold(operator, world.held.id)
@@ -100,6 +118,15 @@ Call = Callable[[World, Actor], Awaitable[object]]
 async def _show_again(world: World, who: Actor) -> object:
     view = await world.house.studio.show(who, world.private.id)
     return await world.house.studio.show_again(who, view, Place(platform="fake", chat="own"))
+
+
+async def _previews(world: World, who: Actor) -> object:
+    (review,) = await world.house.reviews.of_job(world.screened.id)
+    return await world.house.inbox.previews(who, review)
+
+
+async def _backends(world: World, who: Actor) -> object:
+    return world.house.backends.all(who, {})
 
 
 CASES: dict[str, Call] = {
@@ -138,6 +165,23 @@ CASES: dict[str, Call] = {
     "Moderation.audit": lambda w, who: w.house.moderation.audit(who),
     "Moderation.queue": lambda w, who: w.house.moderation.queue(who),
     "Moderation.export": lambda w, who: w.house.moderation.export(who, BytesIO(), person_id=w.ada.person.id),
+    "Moderation.words": lambda w, who: _in_theirs(w, who, w.house.moderation.words),
+    "Moderation.rule_out": lambda w, who: _in_theirs(w, who, lambda a: w.house.moderation.rule_out(a, "heron")),
+    "Moderation.allow_again": lambda w, who: _in_theirs(w, who, lambda a: w.house.moderation.allow_again(a, SECRET)),
+    "Inbox.waiting": lambda w, who: w.house.inbox.waiting(who, limit=9),
+    "Inbox.previews": _previews,
+    "Inbox.report": lambda w, who: w.house.inbox.report(who, w.private.id, 0, "because"),
+    "Inbox.decide": lambda w, who: w.house.inbox.decide(who, w.screened.id, Outcome.REJECTED, "because"),
+    "Preferring.chosen": lambda w, who: w.house.preferring.chosen(who, "theirs"),
+    "Preferring.choose": lambda w, who: _in_theirs(
+        w, who, lambda a: w.house.preferring.choose(a, Scope.CHANNEL, "theirs", "option.steps", "1")
+    ),
+    "Preferring.drop": lambda w, who: _in_theirs(
+        w, who, lambda a: w.house.preferring.drop(a, Scope.COMMUNITY, "theirs", "style.ink")
+    ),
+    "Backends.all": _backends,
+    "Backends.drain": lambda w, who: w.house.backends.drain(who, "fake"),
+    "Backends.enable": lambda w, who: w.house.backends.enable(who, "fake"),
     "Pictures.job": lambda w, who: w.house.pictures.job(who, w.private.id),
     "Pictures.source": lambda w, who: w.house.pictures.source(who, w.private.id, 1),
     "Pictures.history": lambda w, who: w.house.pictures.history(who, before=w.private.id, limit=10),
@@ -164,6 +208,8 @@ WITHOUT_ACTOR = {
     "Pictures.again": "of a job that was shown",
     "Pictures.inputs": "of a job that was shown",
     "Pictures.planned": "of a job that was shown",
+    "Inbox.expire": "time decides, no person",
+    "Backends.load": "reads what was drained before a restart",
     "Steering.paused": "that the queue is paused is public",
     "Steering.why": "explains a job that was shown",
 }
@@ -179,10 +225,18 @@ HARMLESS = {
     "Pictures.let_go",
     "Moderation.allowance",
     "Moderation.policy",
+    "Preferring.chosen",
 }
 """What everybody may ask, and gets an answer about themselves to."""
 
-FROM_THEIR_OWN = {"Steering.clear", "Moderation.find", "Moderation.bans", "Moderation.audit", "Moderation.queue"}
+FROM_THEIR_OWN = {
+    "Steering.clear",
+    "Moderation.find",
+    "Moderation.bans",
+    "Moderation.audit",
+    "Moderation.queue",
+    "Inbox.waiting",
+}
 """What a moderator may ask from their own group, about it."""
 
 
@@ -203,8 +257,8 @@ def public_calls(*classes: type) -> dict[str, bool]:
 
 
 def test_every_public_call_has_a_case() -> None:
-    calls = public_calls(Studio, Steering, Moderation, Pictures)
-    assert len(calls) >= 40
+    calls = public_calls(Studio, Steering, Moderation, Pictures, Inbox, Preferring, Backends)
+    assert len(calls) >= 70
     assert {name for name, takes in calls.items() if takes} == set(CASES)
     assert {name for name, takes in calls.items() if not takes} == set(WITHOUT_ACTOR)
 
@@ -247,7 +301,7 @@ def intruders(world: World) -> dict[str, Actor]:
 async def test_nothing_outside_is_touched_or_told(world: World) -> None:
     await looked_at(world)
     before = await everything(world)
-    assert len(before["job"]) == 3
+    assert len(before["job"]) == 4
     answered = set()
     for kind, eve in intruders(world).items():
         for name, call in CASES.items():
