@@ -149,12 +149,14 @@ class PictureCommands:
         changes = {name: value for name, value in said.items() if name not in ("prompt", "negative") and value != 0}
         if source.view is not None:
             changes = {name: value for name, value in changes.items() if value != source.view.job.options.get(name)}
-        return replace(request, text=retold(line, before, self._template(request.template), changes))
+        return replace(
+            request, text=retold(line, before, self._template(request.template), changes, count=request.count)
+        )
 
     async def _reroll(self, actor: Actor, command: Command, view: JobView) -> Reply:
         job, template = view.job, self._template(view.job.template)
         request = await self._pictures.again(view, key=command.key, place=command.place)
-        request = replace(request, text=retold(job.text, template, template, {}))
+        request = replace(request, text=retold(job.text, template, template, {}, count=job.count))
         planned = await self._pictures.planned(request, job)
         return await self._submit(actor, command, request if planned is None else planned.request, planned)
 
@@ -215,7 +217,8 @@ class PictureCommands:
         request = await self._resolver.resolve(actor, full, template, images, place=command.place, key=command.key)
         changes: dict[str, OptionValue] = dict(line.options)
         before = self._template(job.template)
-        told = retold(job.text, before, template, changes, prompt=line.prompt, drop={"seed", *gone} - {*line.options})
+        drop = {"seed", *gone} - {*line.options}
+        told = retold(job.text, before, template, changes, count=request.count, over=line, drop=drop)
         return replace(request, text=told)
 
     async def _submit(self, actor: Actor, command: Command, request: Request, planned: Plan | None = None) -> Reply:

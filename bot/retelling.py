@@ -24,12 +24,13 @@ def retold(
     after: Template | None,
     changes: Mapping[str, OptionValue],
     *,
-    prompt: str | None = None,
+    count: int,
+    over: ParsedLine | None = None,
     drop: Collection[str] = ("seed",),
 ) -> str:
     """Give a job's line with options changed, for the template `after`; what that does not take is left out.
 
-    `prompt` replaces the words. A line that cannot be read any more stays as it is.
+    `over` is what somebody has typed instead: its words, its shape. A line that cannot be read any more stays as it is.
     """
     line = typed_line(text, before)
     if line is None or after is None:
@@ -42,13 +43,15 @@ def retold(
         if name in after.slots and flags.for_slot(name) is not None and value != ""
     }
     same = before is not None and before.name == after.name
+    shaped = over if over is not None and (over.size or over.aspect) else line if same else ParsedLine()
     return render(
         replace(
             line,
-            prompt=line.prompt if prompt is None else prompt,
+            prompt=line.prompt if over is None else over.prompt,
             options=options,
-            aspect=line.aspect if same else None,
-            size=line.size if same else None,
+            aspect=shaped.aspect,
+            size=shaped.size,
+            count=count if count > 1 else None,
             template=line.template if same else after.name,
             repeat=None,
             dry=False,

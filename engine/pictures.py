@@ -237,7 +237,10 @@ class Pictures:
             raise PictureUnavailable(value=job.id, why="old")
         for blob in {given.blob for task in tasks for given in task.inputs}:
             await self._require_blob(blob, job.id)
-        return plan_again(request, job.template_hash, tasks, new_seed() % AGAIN_SEED_LIMIT)
+        seed = new_seed() % AGAIN_SEED_LIMIT
+        if "seed" in job.options:
+            request = replace(request, options={**request.options, "seed": seed})
+        return plan_again(request, job.template_hash, tasks, seed)
 
     async def _require_blob(self, blob: str, job_id: str) -> None:
         try:

@@ -71,8 +71,7 @@ def plan_again(request: Request, template_hash: str, tasks: Sequence[BoundTask],
     for task in tasks:
         new = (seed + task.index) % AGAIN_SEED_LIMIT
         again.append(replace(task, seed=new, graph=reseeded(task.graph, task.seed, new)))
-    options = {**request.options, "seed": seed} if "seed" in request.options else request.options
-    return Plan(request=replace(request, options=options), template_hash=template_hash, tasks=tuple(again))
+    return Plan(request=request, template_hash=template_hash, tasks=tuple(again))
 
 
 def reseeded(graph: Graph, before: int, after: int) -> Graph:
