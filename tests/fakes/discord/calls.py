@@ -97,5 +97,6 @@ class Change:
     private_to: int | None
     snapshot: dict[str, Any]
     pings: tuple[int, ...]
-    pictures: tuple[str, ...]  # names of the files that it has
+    files: dict[str, str]  # name -> SHA-256 of the files that it has
+    viewers: frozenset[int]  # the people who saw it like this
     interaction_id: int | None = None

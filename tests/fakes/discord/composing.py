@@ -1,5 +1,6 @@
 """How messages come to be, change and go: checked as Discord checks them, logged, and told to the gateway."""
 
+import hashlib
 import mimetypes
 import re
 from dataclasses import replace
@@ -245,7 +246,10 @@ class Composer:
         ident = self._server.clock.snowflake()
         url = self._server.cdn.keep(channel.id, ident, file)
         width, height = size_of(file.data)
-        return Attachment(id=ident, file=file, url=url, description=description, width=width, height=height)
+        digest = hashlib.sha256(file.data).hexdigest()
+        return Attachment(
+            id=ident, file=file, digest=digest, url=url, description=description, width=width, height=height
+        )
 
     def _ping(self, message: Message, allowed: dict[str, Any] | None) -> None:
         """Whom the text notifies: what it mentions, as far as `allowed_mentions` and permissions let it."""

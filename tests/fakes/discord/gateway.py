@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.fakes.discord.world import Guild
 
 SENDS_A_MINUTE = 120
+PRESENCES, PRESENCES_WITHIN = 5, 20.0  # changes of presence, in so many seconds
+STATUSES = {"online", "dnd", "idle", "invisible", "offline"}
 REMEMBERED = 1000  # events a session can replay
 
 
@@ -61,6 +63,7 @@ class Session:
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     link: "Link | None" = None
     presence: dict[str, Any] = field(default_factory=dict)
+    presented: list[float] = field(default_factory=list)  # when it was changed lately
 
     def concerns(self, guild: "Guild | None") -> bool:
         """Whether this shard is told of the guild; the first one is told of direct messages."""
@@ -236,9 +239,7 @@ class Gateway:
             case _ if link.session is None:
                 raise Close(4003, "Not authenticated")
             case Op.PRESENCE:
-                link.session.presence = data
-                shard = link.session.shard[0]
-                self.presences.append(Presence(at=self._server.clock.now(), shard=shard, data=data))
+                self._present(link.session, data)
             case Op.MEMBERS:
                 self._members(link.session, data)
             case Op.VOICE:
@@ -319,6 +320,20 @@ class Gateway:
             if frame["s"] > sequence:
                 link.outbox.put_nowait(frame)
         self._dispatch(session, "RESUMED", {"_trace": []})
+
+    def _present(self, session: Session, data: dict[str, Any]) -> None:
+        """A status and activities, at most five times in twenty seconds."""
+        activities = data.get("activities")
+        named = isinstance(activities, list) and all(1 <= len(str(one.get("name") or "")) <= 128 for one in activities)
+        if not named or data.get("status") not in STATUSES:
+            raise Close(4002, "Decode error")
+        now = asyncio.get_running_loop().time()
+        session.presented = [at for at in session.presented if now - at < PRESENCES_WITHIN] + [now]
+        if len(session.presented) > PRESENCES:
+            raise Close(4008, "You are being rate limited")
+        session.presence = data
+        self.presences.append(Presence(at=self._server.clock.now(), shard=session.shard[0], data=data))
+        self._server.wake()
 
     def _members(self, session: Session, data: dict[str, Any]) -> None:
         """Members by id may be asked for without the privileged intent."""

@@ -8,6 +8,7 @@ headers. Seconds are real ones, whatever the server's clock says.
 import hashlib
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.fakes.discord.calls import Call
@@ -79,6 +80,7 @@ class Limits:
         self.enabled = True
         self.global_rule = Rule(limit=50, seconds=1.0)
         self.overruns: list[Call] = []  # calls over a bucket, or over the limit for all
+        self.time: Callable[[], float] = time.monotonic
         self._buckets: dict[str, Bucket] = {}
         self._recent: deque[float] = deque()
         self._invalid: deque[float] = deque()
@@ -91,7 +93,7 @@ class Limits:
     def answered(self, status: int, *, shared: bool = False) -> None:
         """Count an answer; a 429 of a shared limit is nobody's fault."""
         if status in INVALID_STATUSES and not shared:
-            self._invalid.append(time.monotonic())
+            self._invalid.append(self.time())
 
     def take(self, call: Call) -> Verdict:
         """One call: out of the limit for all first, then out of its bucket."""
@@ -99,11 +101,11 @@ class Limits:
             return Verdict(passes=True)
         if call.authorised and not call.route.startswith("/webhooks"):
             if self._count(self._recent, self.global_rule.seconds) >= self.global_rule.limit:
-                wait = self._recent[0] + self.global_rule.seconds - time.monotonic()
+                wait = self._recent[0] + self.global_rule.seconds - self.time()
                 self.overruns.append(call)
                 headers = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"}
                 return Verdict(passes=False, headers=headers, retry_after=wait, is_global=True, scope="global")
-            self._recent.append(time.monotonic())
+            self._recent.append(self.time())
         return self._take_of_bucket(call)
 
     def bucket(self, call: Call) -> Bucket:
@@ -117,7 +119,7 @@ class Limits:
         return bucket
 
     def _take_of_bucket(self, call: Call) -> Verdict:
-        bucket, now = self.bucket(call), time.monotonic()
+        bucket, now = self.bucket(call), self.time()
         if now >= bucket.resets:
             bucket.used, bucket.resets = 0, now + bucket.rule.seconds
         passes = bucket.used < bucket.rule.limit
@@ -135,8 +137,7 @@ class Limits:
         self.overruns.append(call)
         return Verdict(passes=False, headers=headers | {"X-RateLimit-Scope": "user"}, retry_after=left, scope="user")
 
-    @staticmethod
-    def _count(times: deque[float], window: float) -> int:
-        while times and times[0] <= time.monotonic() - window:
+    def _count(self, times: deque[float], window: float) -> int:
+        while times and times[0] <= self.time() - window:
             times.popleft()
         return len(times)

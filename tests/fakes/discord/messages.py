@@ -48,6 +48,7 @@ class Attachment:
 
     id: int
     file: File
+    digest: str  # SHA-256, hexadecimal
     url: str
     description: str | None = None
     ephemeral: bool = False

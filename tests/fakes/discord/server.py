@@ -118,7 +118,8 @@ class FakeDiscord:
                 private_to=message.private_to.id if message.private_to else None,
                 snapshot=json.loads(json.dumps(payloads.message(message, self.world.app))),
                 pings=tuple(user.id for user in message.pinged),
-                pictures=tuple(attachment.filename for attachment in message.attachments),
+                files={attachment.filename: attachment.digest for attachment in message.attachments},
+                viewers=frozenset(self.world.viewers(message.channel, message.private_to)),
                 interaction_id=message.interaction.id if message.interaction else None,
             )
         )
@@ -141,6 +142,14 @@ class FakeDiscord:
                 return value
         except TimeoutError:
             raise AssertionError(f"not within {within} s: {what or inspect.getsource(true).strip()}") from None
+
+    def seen_by(self, digest: str) -> set[int]:
+        """Whoever has ever seen a file, by its SHA-256."""
+        return {who for change in self.history if digest in change.files.values() for who in change.viewers}
+
+    def unanswered(self) -> list[Interaction]:
+        """What people saw fail: interactions without an answer in time."""
+        return [interaction for interaction in self.interactions.values() if interaction.failed]
 
     def refused(self) -> list[Logged]:
         """Calls that were answered with an error of the client's own doing: 4xx that no test asked for."""

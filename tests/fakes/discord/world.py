@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes.discord import payloads
 from tests.fakes.discord.clock import Clock
-from tests.fakes.discord.permissions import EVERYONE, NOTHING, P
+from tests.fakes.discord.permissions import EVERYONE, NOTHING, P, in_channel
 
 if TYPE_CHECKING:
     from tests.fakes.discord.messages import Message
@@ -307,6 +307,16 @@ class World:
         self.emit("GUILD_MEMBER_REMOVE", {"guild_id": str(guild.id), "user": payloads.user(user)}, guild)
 
     # Asking
+
+    def viewers(self, channel: Channel, private_to: User | None = None) -> Iterator[int]:
+        """The people who see what is posted there now; of what is private only its one reader."""
+        if private_to is not None:
+            yield private_to.id
+            return
+        members = channel.recipients if channel.guild is None else [m.user for m in channel.guild.members.values()]
+        for user in members:
+            if not user.bot and in_channel(user, channel, now=self.clock.now()) & P.VIEW_CHANNEL:
+                yield user.id
 
     def share_a_guild(self, one: User, other: User) -> bool:
         """Whether both are members somewhere."""

@@ -37,14 +37,14 @@ async def test_a_connection_is_cut(rest: Rest, studio: Studio) -> None:
 
 
 async def test_answers_and_acts_that_take_their_time(rest: Rest, studio: Studio) -> None:
-    rest.server.faults.slow(0.2, method="POST")
+    rest.server.faults.slow(1.0, method="POST")
     call = asyncio.create_task(rest.post(studio.art, {"content": "a"}))
     await rest.server.until(lambda: studio.art.messages)
     assert not call.done()
     await call
-    rest.server.faults.late(0.2, method="POST")
+    late = rest.server.faults.late(1.0, method="POST")
     call = asyncio.create_task(rest.post(studio.art, {"content": "b"}))
-    await asyncio.sleep(0.1)
+    await rest.server.until(lambda: late.hits)
     assert len(studio.art.messages) == 1
     await call
     assert len(studio.art.messages) == 2

@@ -284,3 +284,7 @@ async def test_presence_is_recorded(server: FakeDiscord, studio: Studio) -> None
         await bot.change_presence(activity=discord.Game("Jobs 4"))
         [shown] = await server.until(lambda: server.gateway.presences)
         assert shown.data["activities"][0]["name"] == "Jobs 4"
+        for _ in range(5):
+            await bot.change_presence(activity=discord.Game("Jobs 5"))
+        await server.until(lambda: server.gateway.closes)
+    assert [code for code, _ in server.gateway.closes] == [4008]

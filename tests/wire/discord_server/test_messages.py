@@ -1,5 +1,7 @@
 """Messages by the bot's token: who may post what where, nonces, files, edits, mentions."""
 
+import hashlib
+
 import pytest
 
 from tests.fakes.discord.messages import File, Message
@@ -296,6 +298,20 @@ async def test_the_log_has_every_state_of_a_message(rest: Rest, studio: Studio) 
     kinds = [(change.kind, change.snapshot["content"]) for change in rest.server.history]
     assert kinds == [("create", "a"), ("update", "b"), ("delete", "b")]
     assert [call.method for call in rest.server.log] == ["POST", "PATCH", "DELETE"]
+
+
+async def test_who_saw_which_picture(rest: Rest, studio: Studio) -> None:
+    world = rest.server.world
+    hidden = world.channel(studio.guild, "hidden")
+    world.overwrite(hidden, studio.guild.everyone, deny=P.VIEW_CHANNEL)
+    world.overwrite(hidden, studio.bob.user, allow=P.VIEW_CHANNEL)
+    world.overwrite(hidden, world.app.bot, allow=P.VIEW_CHANNEL)
+    assert (await rest.post(hidden, {"content": "a"}, files={"a.png": picture("teal")})).status == 200
+    digest = hashlib.sha256(picture("teal")).hexdigest()
+    assert rest.server.seen_by(digest) == {studio.guild.owner.id, studio.bob.id}
+    await rest.post(studio.ann.dm, {"content": "a"}, files={"a.png": picture("teal")})
+    assert rest.server.seen_by(digest) == {studio.guild.owner.id, studio.bob.id, studio.ann.id}
+    assert rest.server.seen_by("other") == set()
 
 
 async def test_replies(rest: Rest, studio: Studio) -> None:

@@ -107,11 +107,8 @@ def _described(server: "FakeDiscord", interaction: Interaction, reply: Reply) ->
             "response_message_loading": message.loading,
             "response_message_ephemeral": message.private_to is not None,
         }
-        shown = payloads.message(message, server.world.app)
-        if reply is Reply.DEFERRED_UPDATE:
-            return described
-        kind = Reply.MESSAGE if reply is Reply.DEFERRED_MESSAGE else reply
-        described["resource"] = {"type": int(kind), "message": shown}
+        if reply in {Reply.MESSAGE, Reply.UPDATE}:
+            described["resource"] = {"type": int(reply), "message": payloads.message(message, server.world.app)}
     return described
 
 
