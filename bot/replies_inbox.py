@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.ladder import File, Form
-from bot.replies import Button, Reply, Text, Tone, text
+from bot.replies import Button, Reply, Text, text
 from bot.replies_people import said
 from engine.inbox import Preview
 from engine.reviews import Decided, Kind, Outcome, Review
@@ -31,7 +31,7 @@ def inbox_reply(reviews: Sequence[Review], previews: Sequence[Sequence[Preview]]
     rows = tuple(
         tuple(Button(action=name, job_id=review.view.job.id) for name in _BUTTONS[review.kind]) for review in reviews
     )
-    return Reply(lines=tuple(lines), tone=Tone.ASK, private=True, files=files, buttons=rows, spoiler=True)
+    return Reply(lines=tuple(lines), private=True, files=files, buttons=rows, spoiler=True)
 
 
 def decided_reply(decided: Decided, outcome: Outcome) -> Reply:
