@@ -12,6 +12,7 @@ import structlog
 
 from bot.adapter import Adapter
 from bot.compose_commands import Beside, build_backends, build_commands, build_inbox, build_preferring
+from bot.compose_discord import build_discord
 from bot.compose_safety import build_safety, build_screener
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
@@ -144,6 +145,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
     notice. Raises StartError or StorageError.
     """
     clock, board, pace = SystemClock(), Board(), Pace()
+    image_limits = build_image_limits(settings)
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
         storage = await open_storage(settings, clock, stack)
@@ -167,10 +169,12 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             dispatch=dispatcher,
             admission=Admission(books=books, accounts=storage.accounts, access=build_access(settings)),
             screener=screener,
-            image_limits=build_image_limits(settings),
+            image_limits=image_limits,
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
         adapters: list[Adapter] = [console]
+        if not alone and (discord := build_discord(settings, texts, studio, books, pool, image_limits)) is not None:
+            adapters.append(discord)
         upkeep = Upkeep(storage.retention)
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,

@@ -1,10 +1,9 @@
 """Builds the Discord bot, where there is a token for one."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.completions import Completions
-from bot.replies import Reply
+from bot.replies_guide import guide_reply
 from bot.template_commands import template_commands
 from bot.texts import Texts
 from config.settings import Settings
@@ -28,9 +27,8 @@ def build_discord(
     books: Books,
     pool: Pool,
     limits: ImageLimits,
-    guide: Callable[[], Reply],
 ) -> "DiscordAdapter | None":
-    """The Discord bot; None without a token. `guide` is what a guild is told that just invited us."""
+    """The Discord bot; None without a token."""
     if settings.discord.token is None:
         return None
     # A console does without discord.py, which takes a while to load.
@@ -58,5 +56,10 @@ def build_discord(
         completions=Completions(studio),
         templates=template_commands(own),
         census=census,
-        guide=guide,
+        guide=lambda guild: guide_reply(f"discord:{guild}", served=_served(settings, guild)),
     )
+
+
+def _served(settings: Settings, guild: str) -> bool:
+    """Whether a guild may have pictures at all."""
+    return settings.access == "open" or f"discord:{guild}" in settings.allowlist

@@ -84,7 +84,7 @@ class DiscordAdapter:
         completions: Completions,
         templates: Sequence[TemplateCommand],
         census: Census,
-        guide: Callable[[], Reply],
+        guide: Callable[[str], Reply],
     ) -> None:
         self._options = options
         self._words = words

@@ -17,7 +17,7 @@ from engine.model import Json
 
 log = structlog.get_logger(__name__)
 
-START_WAIT = 30.0  # seconds that the service waits for Discord; then it goes on without, and Discord comes later
+START_WAIT = 10.0  # seconds that the service waits for Discord; then it goes on without, and Discord comes later
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0  # seconds; doubles with each try
 CLOSE_WAIT = 10.0  # seconds
 _LOST = (*UNANSWERED, discord.DiscordException, aiohttp.ClientError)

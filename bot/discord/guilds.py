@@ -17,13 +17,13 @@ log = structlog.get_logger(__name__)
 class Guilds:
     """Greets guilds."""
 
-    def __init__(self, *, cards: Cards, guide: Callable[[], Reply]) -> None:
+    def __init__(self, *, cards: Cards, guide: Callable[[str], Reply]) -> None:
         self._cards = cards
         self._guide = guide
 
     async def joined(self, client: discord.Client, guild: discord.Guild) -> None:
         """Post the guide where the guild has its own notices, or else to its owner, where either may be."""
-        card = self._cards.card(self._guide(), str(guild.preferred_locale))
+        card = self._cards.card(self._guide(str(guild.id)), str(guild.preferred_locale))
         channel = guild.system_channel
         try:
             if channel is not None and not first_missing(channel.permissions_for(guild.me), channel):

@@ -17,6 +17,7 @@ from bot.discord.adapter import DiscordAdapter, Options
 from bot.discord.attachments import Attachments
 from bot.discord.words import Words
 from bot.replies import Reply, text
+from bot.replies_guide import guide_reply
 from bot.template_commands import TemplateCommand
 from bot.texts import Texts
 from config.settings import config_dir
@@ -97,7 +98,7 @@ def adapter_for(
         completions=Completions(studio),
         templates=templates,
         census=_census,
-        guide=lambda: Reply(lines=(text("help-title"),)),
+        guide=lambda guild: guide_reply(f"discord:{guild}", served=False),
     )
 
 
