@@ -10,7 +10,10 @@ import structlog
 def configure_logs(level: str, style: Literal["console", "json"]) -> None:
     """Set up structlog once per process; the libraries' own loggers go the same way."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    renderer: structlog.types.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer: structlog.types.Processor = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,  # the default shows locals: prompts and tokens
+    )
     tail: list[structlog.types.Processor] = [renderer]
     if style == "json":
         tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
