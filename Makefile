@@ -10,10 +10,10 @@ STAMP := .venv/.set-up
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench bench-tiny chaos
+.PHONY: help setup demo run test check bench bench-sampler bench-tiny chaos
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything in it, pinned by constraints.txt
 	@:
@@ -45,6 +45,9 @@ check: setup ## formatting, lint, types, import law, Dockerfile
 
 bench: setup ## measure how fast pictures are made on this machine
 	@$(BIN)/pytest --quiet --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench $(ARGS)
+
+bench-sampler: setup ## measure the sampler beside a plain diffusers loop, alone and for many people; ARGS="--only tiny" picks
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.bench.sampler $(ARGS)
 
 bench-tiny: setup ## measure how well the built-in model obeys 300 prompts that it never saw
 	@$(BIN)/python -m tools.tiny.train check

@@ -1,0 +1,41 @@
+"""docs/benchmarks.md: one section for each bench, replaced when that bench runs again."""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Written by `make bench` and `make bench-sampler`. Timings of shared machines are noisy, so what counts is the ratio of
+two figures that were measured side by side in one run.
+"""
+
+
+def keep(title: str, machine: str, lines: Sequence[Sequence[str]]) -> None:
+    """Write a section: the machine, and a table of what, ratio and figures; other sections stay."""
+    table = ["| what | ratio | figures |", "|---|---|---|", *("| " + " | ".join(line) + " |" for line in lines)]
+    section = f"{machine}:\n\n" + "\n".join(table) + "\n"
+    sections = _sections(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
+    sections[title] = section
+    text = "\n".join([HEAD, *(f"## {name}\n\n{body}" for name, body in sections.items())])
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Read the page's sections by title."""
+    found = {}
+    for part in text.split("\n## ")[1:]:
+        title, _, body = part.partition("\n")
+        found[title] = body.strip("\n") + "\n"
+    return found

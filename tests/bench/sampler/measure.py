@@ -1,0 +1,50 @@
+"""Figures that mean something on a noisy machine: interleaved pairs, their ratios, medians and quartiles."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """Ratios of interleaved pairs, and the medians of both in seconds."""
+
+    ratios: tuple[float, ...]
+    first: float
+    second: float
+
+    @property
+    def median(self) -> float:
+        """The middle ratio."""
+        return median(self.ratios)
+
+    def spread(self) -> str:
+        """Say how far the middle half of the ratios reaches, and over how many pairs."""
+        low, _, high = quantiles(self.ratios, n=4)
+        return f"quartiles {low:.2f} to {high:.2f}, {len(self.ratios)} pairs"
+
+
+def interleaved(first: Callable[[int], object], second: Callable[[int], object], *, pairs: int) -> Ratio:
+    """Time two things in turns, each first in every other pair; both are given a number that is never used twice."""
+    taken: list[tuple[float, float]] = []
+    for pair in range(pairs):
+        one, other = 2 * pair + 1, 2 * pair + 2
+        if pair % 2:
+            seconds = seconds_of(second, other)
+            taken.append((seconds_of(first, one), seconds))
+        else:
+            seconds = seconds_of(first, one)
+            taken.append((seconds, seconds_of(second, other)))
+    return Ratio(
+        ratios=tuple(one / other for one, other in taken),
+        first=median(one for one, _ in taken),
+        second=median(other for _, other in taken),
+    )
+
+
+def seconds_of(call: Callable[[int], object], number: int) -> float:
+    """Time one call."""
+    begun = time.perf_counter()
+    call(number)
+    return time.perf_counter() - begun
