@@ -13,7 +13,12 @@ from engine.model_files import Family, FoundModel, find_models
 
 ANSWER_WAIT = 5.0  # seconds for endpoints elsewhere
 _CHECKPOINTS = "checkpoints"
-_SERVED = {_CHECKPOINTS: (Family.SD1,)}
+_SERVED = {
+    _CHECKPOINTS: (Family.SD1, Family.SD2, Family.SDXL),
+    "loras": (Family.LORA,),
+    "vae": (Family.VAE,),
+    "embeddings": (Family.EMBEDDING,),
+}
 """What our own sampler can use of each folder."""
 
 

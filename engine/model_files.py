@@ -19,19 +19,23 @@ SUFFIX = ".safetensors"
 _LONGEST_HEADER = 100 * 1024 * 1024  # bytes; the format's own limit
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 _UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
-_LATENT_CHANNELS = 4  # what a UNet reads that is for drawing from words; others are for inpainting and the like
+_CHANNELS = (4, 9)  # that UNets read which are for drawing from words, or for inpainting; others are for other tasks
+_AUTOENCODER = ("decoder.conv_in.weight", "first_stage_model.decoder.conv_in.weight")
+_WORD_WIDTHS = (768, 1024, 1280)  # of text models: what learned words are as wide as
 
 
 class Family(StrEnum):
     """Kinds of models, by the tensors they are made of."""
 
     SD1 = "Stable Diffusion 1.x"
-    SD1_OTHER_TASK = "Stable Diffusion 1.x for another task"
     SD2 = "Stable Diffusion 2.x"
     SDXL = "Stable Diffusion XL"
     SD3 = "Stable Diffusion 3"
     FLUX = "Flux"
+    OTHER_TASK = "Stable Diffusion for another task"
     LORA = "LoRA"
+    VAE = "autoencoder (VAE)"
+    EMBEDDING = "embedding"
     OTHER = "something else"
 
 
@@ -43,6 +47,7 @@ _BY_PREFIX: Mapping[str, Family] = {
     "double_blocks.": Family.FLUX,
     "cond_stage_model.transformer.": Family.SD1,
 }
+_STABLE_DIFFUSION = (Family.SD1, Family.SD2, Family.SDXL)
 _LORA_ENDS = (".lora_down.weight", ".lora_up.weight", ".lora_A.weight", ".lora_B.weight", ".lora.down.weight")
 
 
@@ -66,9 +71,17 @@ class Header:
         """What it is a model of."""
         found = family_of(self.tensors)
         unet = self.tensors.get(_UNET_INPUT)
-        if found is Family.SD1 and unet is not None and unet.shape[1:2] != (_LATENT_CHANNELS,):
-            return Family.SD1_OTHER_TASK
-        return found
+        if found in _STABLE_DIFFUSION and unet is not None and unet.shape[1:2] not in [(count,) for count in _CHANNELS]:
+            return Family.OTHER_TASK
+        if found is Family.OTHER and any(name in self.tensors for name in _AUTOENCODER):
+            return Family.VAE
+        return Family.EMBEDDING if found is Family.OTHER and self._are_words() else found
+
+    def _are_words(self) -> bool:
+        """Whether this may be a learned word: one or two small tables, as wide as text models are."""
+        shapes = [tensor.shape for tensor in self.tensors.values()]
+        fit = [len(shape) in (1, 2) and shape[-1] in _WORD_WIDTHS for shape in shapes]
+        return 0 < len(fit) <= 2 and all(fit)
 
 
 @dataclass(frozen=True, kw_only=True)

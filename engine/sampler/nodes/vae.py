@@ -78,6 +78,7 @@ def grayed(pixels: Tensor, mask: Tensor) -> Tensor:
 
 
 def autoencoder_of(context: NodeContext, vae: Vae) -> Autoencoder:
+    """Give the autoencoder that a VAE value names. Raises ModelFileError."""
     found: Autoencoder = context.runtime.models.vae(vae.file, alone=vae.alone, asker=context)
     return found
 

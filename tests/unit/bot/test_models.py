@@ -30,6 +30,7 @@ async def test_every_file_is_named_with_what_it_is_and_whether_it_works(tmp_path
     folder = tmp_path / "models"
     write_model(folder / "checkpoints" / "dream.safetensors", {CLIP: [8], UNET: [320, 4, 3, 3]})
     write_model(folder / "checkpoints" / "large.safetensors", {"conditioner.embedders.0.x": [8]})
+    write_model(folder / "checkpoints" / "flux.safetensors", {"double_blocks.0.x": [8]})
     write_model(folder / "loras" / "ink.safetensors", {"a.lora_up.weight": [4]})
     (folder / "checkpoints" / "zeros.safetensors").write_bytes(bytes(4096))
     code, lines = await listed(Settings(data_dir=tmp_path))
@@ -38,8 +39,10 @@ async def test_every_file_is_named_with_what_it_is_and_whether_it_works(tmp_path
     assert said["checkpoints/dream.safetensors"].startswith("✓")
     assert "Stable Diffusion 1.x, F16" in said["checkpoints/dream.safetensors"]
     assert "Stable Diffusion XL" in said["checkpoints/large.safetensors"]
-    assert said["checkpoints/large.safetensors"].startswith("-")
-    assert "a ComfyUI endpoint can" in said["loras/ink.safetensors"]
+    assert said["checkpoints/large.safetensors"].startswith("✓")
+    assert said["loras/ink.safetensors"].startswith("✓")
+    assert said["checkpoints/flux.safetensors"].startswith("-")
+    assert "a ComfyUI endpoint can" in said["checkpoints/flux.safetensors"]
     assert said["checkpoints/zeros.safetensors"].startswith("✗")
 
 

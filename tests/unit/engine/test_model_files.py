@@ -39,7 +39,12 @@ def write_model(path: Path, tensors: Mapping[str, list[int]], *, cut: int = 0) -
     ("tensors", "family"),
     [
         ({CLIP: [8], UNET: [320, 4, 3, 3]}, Family.SD1),
-        ({CLIP: [8], UNET: [320, 9, 3, 3]}, Family.SD1_OTHER_TASK),
+        ({CLIP: [8], UNET: [320, 9, 3, 3]}, Family.SD1),
+        ({CLIP: [8], UNET: [320, 8, 3, 3]}, Family.OTHER_TASK),
+        ({"conditioner.embedders.0.x": [8], UNET: [320, 8, 3, 3]}, Family.OTHER_TASK),
+        ({"decoder.conv_in.weight": [8, 4, 3, 3]}, Family.VAE),
+        ({"emb_params": [4, 768]}, Family.EMBEDDING),
+        ({"clip_l": [4, 768], "clip_g": [4, 1280]}, Family.EMBEDDING),
         ({"cond_stage_model.model.ln_final.weight": [8], UNET: [320, 4, 3, 3]}, Family.SD2),
         ({"conditioner.embedders.0.x": [8], UNET: [320, 4, 3, 3]}, Family.SDXL),
         ({"model.diffusion_model.joint_blocks.0.x": [8]}, Family.SD3),
