@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, func, select, update
@@ -136,7 +136,7 @@ def task_columns(task: BoundTask, new: NewJob, start: int, finish: int) -> dict[
         "community_id": new.community_id or "",
         "model": new.model,
         "kind": task.kind,
-        "inputs": [asdict(given) for given in task.inputs],
+        "inputs": [vars(given) for given in task.inputs],
         "graph": task.graph,
     }
 
@@ -200,7 +200,7 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "wallet_id": wallet_id,
         "status": JobStatus.QUEUED,
         "lane": request.lane,
-        "place": asdict(request.place),
+        "place": vars(request.place),
         "template": request.template,
         "template_hash": new.template_hash,
         "model": new.model,
@@ -209,7 +209,7 @@ def _job_columns(new: NewJob, wallet_id: str, now: float) -> dict[str, Any]:
         "count": request.count,
         "private": request.private,
         "spoiler": request.spoiler,
-        "parent": None if request.parent is None else asdict(request.parent),
+        "parent": None if request.parent is None else vars(request.parent),
         "screening": new.screening,
         "flagged": new.flagged,
         "quote": new.quote,

@@ -95,9 +95,7 @@ class Steps:
             return False
         if kind is JobRow:
             columns["reason"] = reason
-        given = {f"v_{name}": value for name, value in columns.items()}
-        guarded = _guarded(kind, ("status", *columns))
-        if self._tx.run(guarded, b_id=row_id, b_origin=origin, v_status=to, **given) != 1:
+        if self._tx.run(_guarded(kind, tuple(columns)), b_id=row_id, b_origin=origin, status=to, **columns) != 1:
             return False
         self.record(kind, row_id, job_id, origin, to, reason)
         return True
@@ -106,7 +104,7 @@ class Steps:
         """Move a row of which nothing has been read; gives its job's id, None if it is not in the status `origin`."""
         if origin not in ORIGINS[kind].get(to, ()):
             return None
-        moved = self._tx.first(_guarded_unread(kind), b_id=row_id, b_origin=origin, v_status=to)
+        moved = self._tx.first(_guarded_unread(kind), b_id=row_id, b_origin=origin, status=to)
         if moved is None:
             return None
         self.record(kind, row_id, moved.job_id, origin, to, reason)
@@ -114,8 +112,17 @@ class Steps:
 
     def record(self, kind: type[Living], row_id: str, job_id: str, origin: str, to: str, reason: str) -> None:
         """Note a step that another guarded statement has made: the claim's."""
-        step = {"job_id": job_id, "life": LIFE_NAMES[kind], "row_id": row_id, "origin": origin, "status": to}
-        self._records.append({**step, "reason": reason, "at": self._at})
+        self._records.append(
+            {
+                "job_id": job_id,
+                "life": LIFE_NAMES[kind],
+                "row_id": row_id,
+                "origin": origin,
+                "status": to,
+                "reason": reason,
+                "at": self._at,
+            }
+        )
 
     def write(self) -> None:
         """Write the records; the last that a verb does."""
@@ -140,18 +147,14 @@ def transition(tx: Transaction, row: Living, to: Status, reason: str, *, at: flo
 
 @cache
 def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Prepared:
-    return Prepared(_guarded_update(kind, columns))
+    return Prepared(_guarded_update(kind), ("status", *columns))
 
 
 @cache
 def _guarded_unread(kind: type[Living]) -> Prepared:
-    return Prepared(_guarded_update(kind, ("status",)).returning(table_of(kind).c.job_id))
+    return Prepared(_guarded_update(kind).returning(table_of(kind).c.job_id), ("status",))
 
 
-def _guarded_update(kind: type[Living], columns: tuple[str, ...]) -> Update:
+def _guarded_update(kind: type[Living]) -> Update:
     table = table_of(kind)
-    return (
-        update(table)
-        .where(table.c.id == bindparam("b_id"), table.c.status == bindparam("b_origin"))
-        .values({name: bindparam(f"v_{name}") for name in columns})
-    )
+    return update(table).where(table.c.id == bindparam("b_id"), table.c.status == bindparam("b_origin"))

@@ -25,7 +25,7 @@ class Prepared:
     """A statement with named values; it is compiled when it is first run on a kind of database."""
 
     def __init__(self, statement: Statement, columns: Sequence[str] | None = None) -> None:
-        """Prepare a statement; `columns` are those that an insert without values of its own is given."""
+        """Prepare a statement; `columns` are those that an insert or update is given beside its own values."""
         self._statement = statement
         self._columns = columns
         self._compiled: dict[str, Compiled] = {}  # by the dialect's name
@@ -39,10 +39,10 @@ class Prepared:
 
     def on(self, dialect: Dialect) -> "Compiled":
         """Give the statement as this kind of database takes it."""
-        found = self._compiled.get(dialect.name)
-        if found is None:
-            found = self._compiled[dialect.name] = Compiled(self._statement, self._columns, dialect)
-        return found
+        try:
+            return self._compiled[dialect.name]
+        except KeyError:
+            return self._compiled.setdefault(dialect.name, Compiled(self._statement, self._columns, dialect))
 
 
 class Compiled:
@@ -51,28 +51,28 @@ class Compiled:
     def __init__(self, statement: Statement, columns: Sequence[str] | None, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
-        defaults = _defaults(statement, columns)
+        processes = {name: _bind_process(bind, dialect) for name, bind in binds.items()}
+        constants = {name: bind.value for name, bind in binds.items() if not (bind.required or bind.value is None)}
+        for name, value in constants.items():
+            constants[name] = value if (process := processes.pop(name)) is None else process(value)
+        order = tuple(binds) if compiled.positiontup is None else tuple(compiled.positiontup)
         self.text = compiled.string
         self._statement, self._dialect = statement, dialect
-        self._processes = {name: it for name in binds if (it := _bind_process(binds[name], dialect)) is not None}
-        self._constants: dict[str, Any] = {
-            name: self._processes.get(name, _unchanged)(defaults.get(name, bind.value))
-            for name, bind in binds.items()
-            if name in defaults or not (bind.required or bind.value is None)
-        }
-        self._in_order = None if compiled.positiontup is None else _picker(compiled.positiontup)
-        self._names = tuple(binds)
+        self._named = compiled.positiontup is None
+        self._names = order
+        self._known = {**_defaults(statement, columns), **constants}
+        self._pick = _picker(order)
+        self._processes = [(index, it) for index, name in enumerate(order) if (it := processes.get(name)) is not None]
         self._record: Callable[[Sequence[Any]], Record] | None = None
 
     def arguments(self, given: Values) -> Any:
         """Give what the driver takes for these values, constants and defaults included."""
-        values = {**self._constants, **given}
-        for name, process in self._processes.items():
-            if name in given:
-                values[name] = process(given[name])
-        if self._in_order is not None:
-            return self._in_order(values)
-        return {name: values[name] for name in self._names}
+        values = self._pick({**self._known, **given} if self._known else given)
+        if self._processes:
+            values = list(values)
+            for index, process in self._processes:
+                values[index] = process(values[index])
+        return dict(zip(self._names, values, strict=True)) if self._named else values
 
     def records(self, cursor: DBAPICursor) -> list[Record]:
         """Give the rows that a cursor holds after this statement."""
@@ -116,7 +116,7 @@ def _defaults(statement: Statement, columns: Sequence[str] | None) -> dict[str, 
     }
 
 
-def _picker(order: Sequence[str]) -> Callable[[Values], tuple[Any, ...]]:
+def _picker(order: Sequence[str]) -> Callable[[Values], Any]:
     if len(order) > 1:
         return itemgetter(*order)
     return lambda values: tuple(values[name] for name in order)
@@ -149,7 +149,3 @@ def _result_processes(
 
 def _bind_process(bind: BindParameter[Any], dialect: Dialect) -> _Process | None:
     return bind.type.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _unchanged(value: Any) -> Any:
-    return value

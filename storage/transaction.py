@@ -78,5 +78,6 @@ class Transaction(Session):
 
     def settle_down(self) -> None:
         """Write what the session holds, and forget its rows, for the next verb."""
-        self.flush()
-        self.expunge_all()
+        if self.in_transaction():  # most verbs have used nothing of it
+            self.flush()
+            self.expunge_all()
