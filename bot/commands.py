@@ -104,7 +104,7 @@ class Commands:
 
     async def handle(self, command: Command) -> Reply:
         """Answer a command; whatever goes wrong becomes a reply too."""
-        command = cleaned(command)
+        command, locale = cleaned(command), ""
         try:
             actor = await self._studio.actor(
                 command.identity,
@@ -115,17 +115,17 @@ class Commands:
                 roles=command.roles,
             )
             chosen = await self._preferring.chosen(actor, command.place.chat)
-            locale = chosen.locale
-            if locale:
+            if locale := chosen.locale:
                 actor = replace(actor, locale=locale)
                 command = replace(command, place=replace(command.place, locale=locale))
-            return replace(await self._answer(actor, command, chosen), locale=locale)
+            reply = await self._answer(actor, command, chosen)
         except AtelierError as error:
             log.info("refused", command=command.name, error=error.code)
-            return error_reply(error)
+            reply = error_reply(error)
         except Exception:
             log.exception("command_broke", command=command.name)
-            return error_reply(AtelierError())
+            reply = error_reply(AtelierError())
+        return replace(reply, locale=locale)
 
     async def _answer(self, actor: Actor, command: Command, chosen: Chosen) -> Reply:
         if command.name in OUTCOMES:

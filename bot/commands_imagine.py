@@ -63,7 +63,9 @@ class ImagineCommands:
             for number, (line, template, layers) in enumerate(typed)
         ]
         requests = [each.request for each in understood]
-        notes = tuple(dict.fromkeys(note for each in understood for note in each.notes))
+        notes: list[Text] = []
+        for note in (note for each in understood for note in each.notes):
+            notes += [] if note in notes else [note]
         if any(each.dry for each in understood):
             return _noted(quote_reply(await self._studio.estimate(actor, requests), ask=False), notes)
         if len(requests) > ASK_ABOVE and not command.confirmed:

@@ -8,9 +8,11 @@ from engine.errors import BadValue, UnknownFlag
 from engine.policies import CAPS, DEFAULTS, UNSET
 from engine.workflows.library import Library
 from engine.workflows.nearest import nearest
+from engine.workflows.sizes import size_for
 
 NEVER_USUAL = frozenset({"seed", "repeat", "dry", "style"})
 """Flags that mean something only where they are typed."""
+_ANY = (512, 512)  # a model's native size, where only the form matters
 CAPPED = ("steps", "cfg", "n", "size")
 """Flags that a community may cap."""
 
@@ -38,7 +40,10 @@ def usual_value(flag: Flag, text: str) -> str:
         return "on"
     if not words:
         raise BadValue(flag=flag.name, value="", expected=flag.expected, nearest="")
-    return write_value(flag, read_value(flag, words))
+    value = read_value(flag, words)
+    if isinstance(value, tuple):
+        size_for(native=_ANY, **{"aspect" if flag.kind is FlagKind.ASPECT else "exact": value})
+    return write_value(flag, value)
 
 
 def checked_changes(changes: Mapping[str, str], library: Library) -> dict[str, str]:

@@ -10,6 +10,7 @@ import structlog
 
 from engine.admission import Access, Admission, placed, require_power
 from engine.board import Board, steps
+from engine.caps import capped
 from engine.endpoints.pool import ModelCard, Pool
 from engine.errors import Forbidden, JobStarted, NothingCanRun, UnknownJob
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
@@ -128,7 +129,7 @@ class Studio:
         """Say what requests would cost and how long they would wait; nothing is queued."""
         for request in requests:
             self._admission.admit_to(actor, request.place)
-        tasks = [task for request in requests for task in self._plan(request).tasks]
+        tasks = [task for request in requests for task in self._plan(actor, request).tasks]
         self._require_endpoint(tasks)
         for request in requests:
             await self._screened(actor, request)
@@ -147,7 +148,7 @@ class Studio:
         """
         self._admission.admit_to(actor, request.place)
         place = placed(actor, request.place, private=request.private)
-        planned = planned or self._plan(request)
+        planned = planned or self._plan(actor, request)
         self._require_endpoint(planned.tasks)
         screened = await self._screened(actor, replace(planned.request, place=place))
         community_id = actor.community.id if actor.community else None
@@ -168,7 +169,7 @@ class Studio:
         if job.person_id != actor.person.id:
             raise Forbidden(action="own")
         request = replace(request, request_key=job.request_key, lane=job.lane, place=job.place)
-        planned = self._plan(request)
+        planned = self._plan(actor, request)
         self._require_endpoint(planned.tasks)
         screened = await self._screened(actor, planned.request)
         after = await self._books.amend(job_id, screened.job(planned.new_job(job.person_id, job.community_id)))
@@ -178,8 +179,10 @@ class Studio:
         self._dispatch.wake()
         return after
 
-    def _plan(self, request: Request) -> Plan:
-        return plan(request, self._library.get(request.template))
+    def _plan(self, actor: Actor, request: Request) -> Plan:
+        """Plan a request, within the caps of the community that it is asked for in."""
+        template = self._library.get(request.template)
+        return plan(capped(request, template, actor.policy)[0], template)
 
     async def _screened(self, actor: Actor, request: Request) -> Screened:
         """Have a request looked at; its template may be gone by now."""
