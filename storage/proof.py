@@ -1,37 +1,89 @@
 """The proof of the books: everything that must be true of them at any moment, asked of the database.
 
-For tests, for `atelier doctor`, and for whoever wants to know whether the money is right.
+For tests, for `atelier doctor`, and for whoever wants to know whether the money is right. It reads everything once, in
+pages of jobs, so that its time grows with the books and its memory does not.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, case, func, select
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, TaskStatus
 from storage import ledger
-from storage.tables import AttemptRow, DeliveryRow, EntryKind, JobRow, LedgerEntryRow, TaskRow, WalletRow
+from storage.prepared import Prepared, Record, among
+from storage.tables import AttemptRow, DeliveryRow, EntryKind, JobRow, LedgerEntryRow, TaskRow, WalletRow, table_of
+from storage.transaction import Transaction
 
+_PAGE = 1000  # jobs that are looked at together
 _OPEN_ATTEMPT = (AttemptStatus.CLAIMED, AttemptStatus.SENT)
 _OPEN_TASK = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 _ENDED_DELIVERY = (DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERABLE)
+_JOB, _TASK, _ATTEMPT = table_of(JobRow), table_of(TaskRow), table_of(AttemptRow)
+_DELIVERY, _ENTRY, _WALLET = table_of(DeliveryRow), table_of(LedgerEntryRow), table_of(WalletRow)
 
 
-def prove(session: Session) -> list[str]:
+def _of_page(table: FromClause, *columns: ColumnElement[object]) -> Prepared:
+    """Choose what belongs to the jobs of a page, whose numbers are above `after` and up to `last`."""
+    of_jobs = select(*columns).select_from(_JOB.join(table, table.c.job_id == _JOB.c.id))
+    return Prepared(of_jobs.where(_JOB.c.sequence > bindparam("after"), _JOB.c.sequence <= bindparam("last")))
+
+
+_JOBS = Prepared(
+    select(_JOB.c.sequence, _JOB.c.id, _JOB.c.wallet_id, _JOB.c.status, _JOB.c.quote, _JOB.c.charged)
+    .where(_JOB.c.sequence > bindparam("after"))
+    .order_by(_JOB.c.sequence)
+    .limit(_PAGE)
+)
+_ENTRIES = _of_page(
+    _ENTRY, _ENTRY.c.job_id, _ENTRY.c.key, _ENTRY.c.kind, _ENTRY.c.amount, _ENTRY.c.charged_mgs, _ENTRY.c.wallet_id
+)
+_TASKS = _of_page(_TASK, _TASK.c.job_id, _TASK.c.id, _TASK.c.status, _TASK.c.cost, _TASK.c.ready)
+_ATTEMPTS = _of_page(_ATTEMPT, _ATTEMPT.c.job_id, _ATTEMPT.c.task_id, _ATTEMPT.c.status)
+_DELIVERIES = _of_page(_DELIVERY, _DELIVERY.c.job_id, _DELIVERY.c.status, _DELIVERY.c.repairs)
+
+
+def prove(tx: Transaction) -> list[str]:
     """Give a sentence for everything in the books that is not as it must be; empty if all is well."""
-    entries: dict[str, list[LedgerEntryRow]] = defaultdict(list)
-    for entry in session.scalars(select(LedgerEntryRow).where(col(LedgerEntryRow.job_id).is_not(None))):
-        entries[str(entry.job_id)].append(entry)
     problems = []
-    for job in session.scalars(select(JobRow)):
-        problems += _job_money(job, entries[job.id])
-        problems += _job_life(session, job)
-    problems += _balances(session)
-    problems += _transfers(session)
+    for book in _books(tx):
+        problems += _job_money(book.job, book.entries)
+        problems += _job_life(book)
+    problems += _balances(tx)
+    problems += _transfers(tx)
     return problems
 
 
-def _job_money(job: JobRow, entries: list[LedgerEntryRow]) -> list[str]:
+@dataclass
+class _Book:
+    """A job with all that is written about it."""
+
+    job: Record
+    entries: list[Record] = field(default_factory=list)
+    tasks: list[Record] = field(default_factory=list)
+    attempts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # statuses by task
+    deliveries: list[Record] = field(default_factory=list)
+
+
+def _books(tx: Transaction) -> Iterator[_Book]:
+    after = -1
+    while jobs := tx.rows(_JOBS, after=after):
+        page = {"after": after, "last": jobs[-1].sequence}
+        books = {job.id: _Book(job) for job in jobs}
+        for entry in tx.rows(_ENTRIES, **page):
+            books[entry.job_id].entries.append(entry)
+        for task in tx.rows(_TASKS, **page):
+            books[task.job_id].tasks.append(task)
+        for attempt in tx.rows(_ATTEMPTS, **page):
+            books[attempt.job_id].attempts[attempt.task_id].append(attempt.status)
+        for delivery in tx.rows(_DELIVERIES, **page):
+            books[delivery.job_id].deliveries.append(delivery)
+        yield from books.values()
+        after = jobs[-1].sequence
+
+
+def _job_money(job: Record, entries: Sequence[Record]) -> list[str]:
     """Check: one hold of the quote, ended exactly when the job is settled, and a refund of no more than the charge."""
     problems = []
     where = f"wallet {job.wallet_id}: job {job.id}"
@@ -58,10 +110,10 @@ def _job_money(job: JobRow, entries: list[LedgerEntryRow]) -> list[str]:
     return problems
 
 
-def _job_life(session: Session, job: JobRow) -> list[str]:
+def _job_life(book: _Book) -> list[str]:
     """Check that job, tasks, attempts and delivery agree on how far they are."""
     problems = []
-    tasks = session.scalars(select(TaskRow).where(col(TaskRow.job_id) == job.id)).all()
+    job, tasks, deliveries = book.job, book.tasks, book.deliveries
     open_tasks = [task for task in tasks if task.status in _OPEN_TASK]
     if bool(open_tasks) != (job.status in ledger.OPEN_HOLD):
         problems.append(f"job {job.id} is {job.status} with {len(open_tasks)} open tasks")
@@ -70,14 +122,13 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
     for task in tasks:
         if task.ready != (task.status == TaskStatus.QUEUED and job.status != JobStatus.HELD):
             problems.append(f"task {task.id} is {task.status} in a job that is {job.status}, and ready is {task.ready}")
-        attempts = session.scalars(select(AttemptRow).where(col(AttemptRow.task_id) == task.id)).all()
-        running = sum(attempt.status in _OPEN_ATTEMPT for attempt in attempts)
+        attempts = book.attempts[task.id]
+        running = sum(status in _OPEN_ATTEMPT for status in attempts)
         if running != (task.status == TaskStatus.RUNNING):
             problems.append(f"task {task.id} is {task.status} with {running} open attempts")
-        succeeded = sum(attempt.status == AttemptStatus.SUCCEEDED for attempt in attempts)
+        succeeded = attempts.count(AttemptStatus.SUCCEEDED)
         if succeeded != (task.status == TaskStatus.DONE):
             problems.append(f"task {task.id} is {task.status} with {succeeded} successful attempts")
-    deliveries = session.scalars(select(DeliveryRow).where(col(DeliveryRow.job_id) == job.id)).all()
     if len(deliveries) != 1:
         return [*problems, f"job {job.id} has {len(deliveries)} deliveries"]
     status = deliveries[0].status
@@ -91,46 +142,63 @@ def _job_life(session: Session, job: JobRow) -> list[str]:
     return problems
 
 
-def _balances(session: Session) -> list[str]:
+def _sums() -> Select[*tuple[object, ...]]:
+    """Choose of every wallet its balance, what came in, and what its jobs took and hold."""
+    came = case((_ENTRY.c.kind.in_(among([EntryKind.GRANT, EntryKind.TRANSFER])), _ENTRY.c.amount), else_=0)
+    entries = (
+        select(_ENTRY.c.wallet_id, func.sum(_ENTRY.c.amount).label("balance"), func.sum(came).label("came_in"))
+        .group_by(_ENTRY.c.wallet_id)
+        .subquery()
+    )
+    took = case((_JOB.c.status.in_(among(ledger.OPEN_HOLD)), _JOB.c.quote), else_=_JOB.c.charged)
+    jobs = select(_JOB.c.wallet_id, func.sum(took).label("taken")).group_by(_JOB.c.wallet_id).subquery()
+    return select(
+        _WALLET.c.id,
+        func.coalesce(entries.c.balance, 0).label("balance"),
+        (func.coalesce(entries.c.came_in, 0) - func.coalesce(jobs.c.taken, 0)).label("due"),
+    ).select_from(
+        _WALLET.outerjoin(entries, entries.c.wallet_id == _WALLET.c.id).outerjoin(
+            jobs, jobs.c.wallet_id == _WALLET.c.id
+        )
+    )
+
+
+def _overdrafts() -> Select[*tuple[object, ...]]:
+    """Choose the wallets that ever owed, with the first entry after which they did."""
+    balance = func.sum(_ENTRY.c.amount).over(partition_by=_ENTRY.c.wallet_id, order_by=_ENTRY.c.sequence)
+    running = select(_ENTRY.c.wallet_id, _ENTRY.c.sequence, balance.label("balance")).subquery()
+    return (
+        select(running.c.wallet_id, func.min(running.c.sequence).label("entry"))
+        .where(running.c.balance < 0)
+        .group_by(running.c.wallet_id)
+    )
+
+
+_SUMS, _OVERDRAFTS = Prepared(_sums()), Prepared(_overdrafts())
+_TRANSFERS = Prepared(
+    select(_ENTRY.c.key, _ENTRY.c.amount, _ENTRY.c.wallet_id).where(_ENTRY.c.kind == EntryKind.TRANSFER)
+)
+
+
+def _balances(tx: Transaction) -> list[str]:
     """Check that nobody owes or ever owed, and that a balance is what came in less what jobs took and hold."""
     problems = []
-    came_in: Counter[str] = Counter()
-    balances: Counter[str] = Counter()
-    overdrawn: dict[str, int] = {}
-    entries = select(
-        col(LedgerEntryRow.wallet_id),
-        col(LedgerEntryRow.kind),
-        col(LedgerEntryRow.amount),
-        col(LedgerEntryRow.sequence),
-    ).order_by(col(LedgerEntryRow.sequence))
-    for entry in session.execute(entries):
-        if entry.kind in (EntryKind.GRANT, EntryKind.TRANSFER):
-            came_in[entry.wallet_id] += entry.amount
-        balances[entry.wallet_id] += entry.amount
-        if balances[entry.wallet_id] < 0:
-            overdrawn.setdefault(entry.wallet_id, entry.sequence)
-    taken: Counter[str] = Counter()
-    for job in session.execute(
-        select(col(JobRow.wallet_id), col(JobRow.status), col(JobRow.quote), col(JobRow.charged))
-    ):
-        taken[job.wallet_id] += job.quote if job.status in ledger.OPEN_HOLD else job.charged
-    for wallet_id in session.scalars(select(col(WalletRow.id))):
-        balance, due = balances[wallet_id], came_in[wallet_id] - taken[wallet_id]
-        if balance < 0:
-            problems.append(f"wallet {wallet_id} owes {-balance} mgs")
-        elif wallet_id in overdrawn:
-            problems.append(f"wallet {wallet_id} owed credits after entry {overdrawn[wallet_id]}")
-        if balance != due:
-            problems.append(f"wallet {wallet_id}: {balance} mgs, where {due} are due")
+    overdrawn = {row.wallet_id: row.entry for row in tx.rows(_OVERDRAFTS)}
+    for wallet in tx.rows(_SUMS):
+        if wallet.balance < 0:
+            problems.append(f"wallet {wallet.id} owes {-wallet.balance} mgs")
+        elif wallet.id in overdrawn:
+            problems.append(f"wallet {wallet.id} owed credits after entry {overdrawn[wallet.id]}")
+        if wallet.balance != wallet.due:
+            problems.append(f"wallet {wallet.id}: {wallet.balance} mgs, where {wallet.due} are due")
     return problems
 
 
-def _transfers(session: Session) -> list[str]:
+def _transfers(tx: Transaction) -> list[str]:
     """Check that of every transfer what left one wallet came to another."""
     moved: Counter[str] = Counter()
     wallets: dict[str, str] = {}
-    chosen = select(LedgerEntryRow).where(col(LedgerEntryRow.kind) == EntryKind.TRANSFER)
-    for entry in session.scalars(chosen):
+    for entry in tx.rows(_TRANSFERS):
         key = entry.key.removesuffix(":out").removesuffix(":in")
         moved[key] += entry.amount
         wallets[key] = entry.wallet_id

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session
 
 from engine.errors import ChatGone, StorageError
 from storage.proof import prove
+from storage.transaction import Transaction
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
 WRONGS = [
@@ -83,7 +83,7 @@ async def test_every_wrong_is_seen(tmp_path: Path) -> None:
     await fill(tmp_path)
     seen = []
 
-    def wrong(session: Session, statement: str) -> None:
+    def wrong(session: Transaction, statement: str) -> None:
         result = session.connection().execute(text(statement))
         assert result.rowcount > 0
         seen.append(prove(session))
