@@ -1,4 +1,4 @@
-"""Replies about moderation of pictures: the inbox with its buttons, decisions, a chat's own words."""
+"""Replies of moderation: the inbox with its buttons, decisions, a chat's own words."""
 
 from collections.abc import Sequence
 

@@ -52,11 +52,15 @@ class Admission:
         """Let pass who is served at all. Raises AccessDenied, which says what an operator puts on the allowlist."""
         if actor.power is Power.NOBODY:
             raise AccessDenied
-        if actor.power is Power.OPERATOR or self._access.open:
+        if actor.power is Power.OPERATOR:
             return
         place = f"{actor.identity.platform}:{actor.community.external_id if actor.community else actor.identity.id}"
-        if place not in self._access.allowed:
+        if not self.serves(place):
             raise AccessDenied(place, id=place)
+
+    def serves(self, place: str) -> bool:
+        """Say whether a guild, chat or person is served: "platform:id"."""
+        return self._access.open or place in self._access.allowed
 
     def admit_to(self, actor: Actor, place: Place) -> None:
         """Let pass what is asked for in a channel that the community has opened. Raises AccessDenied with those."""
