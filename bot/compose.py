@@ -14,6 +14,7 @@ from bot.adapter import Adapter
 from bot.compose_commands import Beside, build_backends, build_commands, build_inbox, build_preferring
 from bot.compose_discord import build_discord
 from bot.compose_safety import build_safety, build_screener
+from bot.compose_studio import build_image_limits, build_studio
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
 from bot.delivery_tools import Tools
@@ -24,7 +25,6 @@ from bot.service import Service
 from bot.texts import Texts
 from bot.upkeep import Upkeep
 from config.settings import EndpointSettings, Settings, config_dir, load_settings
-from engine.admission import Access, Admission
 from engine.board import Board
 from engine.clock import SystemClock
 from engine.dispatcher import Dispatcher
@@ -34,7 +34,6 @@ from engine.endpoints.local.endpoint import LocalEndpoint
 from engine.endpoints.pool import Pool, PooledEndpoint
 from engine.errors import StartError, StorageError
 from engine.gallery import Gallery
-from engine.images import ImageLimits
 from engine.model import Identity
 from engine.moderation import Copies, Moderation
 from engine.pace import Pace
@@ -137,6 +136,12 @@ def build_pool(settings: Settings) -> Pool:
     return Pool([build_endpoint(settings, endpoint) for endpoint in settings.endpoints], missing=missing)
 
 
+def build_platforms(settings: Settings, texts: Texts, studio: Studio, books: Books, pool: Pool) -> list[Adapter]:
+    """The platforms that have a token."""
+    discord = build_discord(settings, texts, studio, books, pool, build_image_limits(settings))
+    return [] if discord is None else [discord]
+
+
 @asynccontextmanager
 async def open_service(settings: Settings, *, alone: bool = False) -> AsyncIterator[Service]:
     """Open database, endpoints and adapters, and run until the block ends; everything is closed in reverse order.
@@ -145,7 +150,6 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
     notice. Raises StartError or StorageError.
     """
     clock, board, pace = SystemClock(), Board(), Pace()
-    image_limits = build_image_limits(settings)
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
         storage = await open_storage(settings, clock, stack)
@@ -157,8 +161,10 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         screener = build_screener(settings, storage.books, storage.accounts, storage.reviews, blobs, build_safety())
         dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs, screener)
         pool.subscribe(dispatcher.wake)
-        studio = Studio(
+        studio = build_studio(
+            settings,
             books=books,
+            accounts=storage.accounts,
             deliveries=storage.deliveries,
             blobs=blobs,
             library=library,
@@ -166,15 +172,11 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             board=board,
             pace=pace,
             clock=clock,
-            dispatch=dispatcher,
-            admission=Admission(books=books, accounts=storage.accounts, access=build_access(settings)),
+            dispatcher=dispatcher,
             screener=screener,
-            image_limits=image_limits,
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
-        adapters: list[Adapter] = [console]
-        if not alone and (discord := build_discord(settings, texts, studio, books, pool, image_limits)) is not None:
-            adapters.append(discord)
+        adapters: list[Adapter] = [console, *([] if alone else build_platforms(settings, texts, studio, books, pool))]
         upkeep = Upkeep(storage.retention)
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,
@@ -186,21 +188,12 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         )
         notice = await door.open()
         stack.push_async_callback(door.close)
-        pictures = build_pictures(storage, studio, pool, board)
-        moderation = build_moderation(storage, dispatcher, clock)
-        inbox = build_inbox(settings, studio, storage.reviews, blobs, board, clock)
-        beside = Beside(
-            moderation=moderation,
-            pictures=pictures,
-            inbox=inbox,
-            backends=await build_backends(pool, storage.drains),
-            preferring=build_preferring(storage.preferences, moderation),
-        )
+        beside = await build_beside(settings, storage, studio, pool, board, dispatcher, clock)
         models = models_folder(settings) if any(each.kind == "local" for each in settings.endpoints) else None
         service = Service(
             commands=build_commands(settings, texts, studio, beside, adapters, dispatcher, board, clock, models),
             dispatcher=dispatcher,
-            delivery=build_delivery(settings, storage, studio, pictures, board, clock, adapters),
+            delivery=build_delivery(settings, storage, studio, beside.pictures, board, clock, adapters),
             adapters=adapters,
             upkeep=None if alone else upkeep,
             own_jobs=own_jobs,
@@ -341,6 +334,20 @@ def build_delivery(
     return DeliveryService(adapters=adapters, tools=tools)
 
 
+async def build_beside(
+    settings: Settings, storage: Storage, studio: Studio, pool: Pool, board: Board, dispatcher: Dispatcher, clock: Clock
+) -> Beside:
+    """What commands may ask besides the studio."""
+    moderation = build_moderation(storage, dispatcher, clock)
+    return Beside(
+        moderation=moderation,
+        pictures=build_pictures(storage, studio, pool, board),
+        inbox=build_inbox(settings, studio, storage.reviews, storage.blobs, board, clock),
+        backends=await build_backends(pool, storage.drains),
+        preferring=build_preferring(storage.preferences, moderation),
+    )
+
+
 def build_moderation(storage: Storage, dispatcher: Dispatcher, clock: Clock) -> Moderation:
     """What moderators, operators and people themselves may ask of accounts."""
     return Moderation(
@@ -364,21 +371,6 @@ def build_pictures(storage: Storage, studio: Studio, pool: Pool, board: Board) -
         pool=pool,
         board=board,
     )
-
-
-def build_access(settings: Settings) -> Access:
-    """Who is served at all."""
-    return Access(
-        operators=frozenset(settings.operators),
-        open=settings.access == "open",
-        allowed=frozenset(settings.allowlist),
-    )
-
-
-def build_image_limits(settings: Settings) -> ImageLimits:
-    """How large an input may be."""
-    inputs = settings.inputs
-    return ImageLimits(max_bytes=inputs.max_bytes, max_pixels=inputs.max_pixels, max_side=inputs.max_side)
 
 
 async def readiness(books: Books, pool: Pool) -> dict[str, bool]:

@@ -42,7 +42,16 @@ print(json.dumps({"events": seen, "heavy": heavy, "threads": threading.active_co
 
 def imported(modules: list[str], cwd: Path) -> dict[str, object]:
     """Import modules in a fresh interpreter, away from the checkout, and tell what happened."""
-    command = [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {WATCHED_IMPORT}"]
+    known = "ignore:'audioop' is deprecated:DeprecationWarning"  # discord.py's, for voices
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-W",
+        known,
+        "-c",
+        f"import sys; sys.path.insert(0, sys.argv[1]); {WATCHED_IMPORT}",
+    ]
     done = subprocess.run(
         [*command, str(ROOT), ",".join(modules)], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
     )
