@@ -1,9 +1,9 @@
 """The batcher: one thread owns the denoiser and drives everybody's runs, many in one forward pass.
 
 Each round it takes in whoever has come, picks the group of evaluations (same weights, same layout) whose first has
-waited longest, and sends as many of them through the network together as fit. So every run makes its steps as often as
-any other, runs join and leave at any step, and each keeps its own seed, sampler, step count and guidance. Who waits,
-waits in a thread of its own, where its progress and interrupts are handled too: the batcher's thread never calls
+waited longest, and sends as many of them through the network together as fit. So runs join and leave at any step,
+nobody makes three steps while another waits for one, and each keeps its own seed, sampler, step count and guidance. Who
+waits, waits in a thread of its own, where its progress and interrupts are handled too: the batcher's thread never calls
 anybody's code but samplers and networks.
 """
 

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,37 +11,13 @@ from torch import Tensor
 
 from engine.sampler.nodes.registry import InterruptedPrompt
 from engine.sampler.sampling.batcher import Batcher, Step
+from engine.sampler.sampling.conditions import Area
 from engine.sampler.sampling.denoiser import Rows
 from engine.sampler.sampling.guidance import Guidance
-from engine.sampler.sampling.noise import initial_noise
-from engine.sampler.sampling.schedules import sigmas_for
-from engine.sampler.sampling.trajectory import SampleTask, SamplingFailed
-from tests.unit.engine.sampler.sampling.toy import Toy, guidance, words
-
-SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m")
-
-
-class SlowToy(Toy):
-    """A toy that takes its time, so that others can join."""
-
-    def predict(self, rows: Rows) -> Tensor:
-        """Compute after 2 ms."""
-        time.sleep(0.002)
-        return super().predict(rows)
-
-
-class SmallToy(Toy):
-    """A toy with memory for a few rows only."""
-
-    def __init__(self, rows: int) -> None:
-        super().__init__()
-        self.rows = rows
-
-    def predict(self, rows: Rows) -> Tensor:
-        """Compute, or run out of memory."""
-        if len(rows) > self.rows:
-            raise torch.OutOfMemoryError(f"no room for {len(rows)} rows")
-        return super().predict(rows)
+from engine.sampler.sampling.samplers import SAMPLERS as ALL_SAMPLERS
+from engine.sampler.sampling.trajectory import SamplingFailed
+from tests.unit.engine.sampler.sampling.company import SlowToy, in_thread, solo, task, together
+from tests.unit.engine.sampler.sampling.toy import Toy, words
 
 
 class MoodyToy(SlowToy):
@@ -63,56 +38,6 @@ def batcher() -> Iterator[Batcher]:
     made = Batcher(max_batch=16)
     yield made
     made.close()
-
-
-def task(toy: Toy, number: int = 0, *, steps: int = 8, size: int = 4, prompt: float = 0.25) -> SampleTask:
-    """Make a task that differs from its neighbours in everything that may differ in one pass."""
-    shape = (1 + number % 2, 4, size, size)
-    return SampleTask(
-        model=toy,
-        guider=guidance((1.0, 3.0, 7.5)[number % 3], prompt),
-        latent=torch.zeros(shape),
-        noise=initial_noise(shape, number),
-        seed=number,
-        sampler=SAMPLERS[number % 3],
-        sigmas=sigmas_for(toy.kind, scheduler="karras", steps=steps + number),
-    )
-
-
-def solo(one: SampleTask) -> Tensor:
-    """Run a task with no company."""
-    alone = Batcher()
-    try:
-        return alone.sample(replace(one, model=Toy())).latent
-    finally:
-        alone.close()
-
-
-def together(batcher: Batcher, *tasks: SampleTask) -> list[Tensor]:
-    """Run tasks at once, each from a thread of its own."""
-    barrier = threading.Barrier(len(tasks))
-
-    def run(one: SampleTask) -> Tensor:
-        barrier.wait()
-        return batcher.sample(one).latent
-
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        return list(pool.map(run, tasks))
-
-
-def in_thread(call: Callable[[], Tensor]) -> tuple[threading.Thread, list[Tensor | BaseException]]:
-    """Run a call in a thread; its result or error lands in the list."""
-    landed: list[Tensor | BaseException] = []
-
-    def run() -> None:
-        try:
-            landed.append(call())
-        except Exception as error:
-            landed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, landed
 
 
 def test_company_saves_passes_and_changes_nothing(batcher: Batcher) -> None:
@@ -196,43 +121,6 @@ def test_broken_numbers_come_with_advice(batcher: Batcher) -> None:
         batcher.sample(task(MoodyToy(), prompt=66.0))
 
 
-def test_little_memory_means_smaller_passes(batcher: Batcher) -> None:
-    toy = SmallToy(rows=3)
-    tasks = [task(toy, number) for number in (1, 2, 4)]
-    for one, result in zip(tasks, together(batcher, *tasks), strict=True):
-        torch.testing.assert_close(result, solo(one), rtol=1e-4, atol=1e-4)
-    assert max(toy.calls) <= 3
-
-
-def test_too_little_memory_for_one_row_fails_and_leaves_the_batcher_alive(batcher: Batcher) -> None:
-    with pytest.raises(torch.OutOfMemoryError):
-        batcher.sample(task(SmallToy(rows=0)))
-    assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
-
-
-def test_a_pass_is_never_larger_than_allowed() -> None:
-    toy = SlowToy()
-    small = Batcher(max_batch=3)
-    try:
-        tasks = [task(toy, number) for number in (1, 3, 5)]
-        results = together(small, *tasks)
-    finally:
-        small.close()
-    for one, result in zip(tasks, results, strict=True):
-        torch.testing.assert_close(result, solo(one), rtol=1e-4, atol=1e-4)
-    assert max(toy.calls) <= 3
-
-
-def test_groups_take_turns(batcher: Batcher) -> None:
-    """Two shapes cannot share a pass; the short run must not wait for the long one."""
-    toy = SlowToy()
-    long = in_thread(lambda: batcher.sample(task(toy, 0, steps=300)).latent)
-    batcher.sample(task(toy, 0, steps=5, size=8))
-    assert long[0].is_alive()
-    long[0].join(30)
-    assert isinstance(long[1][0], Tensor)
-
-
 def test_prompts_of_different_length_meet_in_one_pass(batcher: Batcher) -> None:
     toy = Toy()
     uneven = replace(task(toy, 1), guider=Guidance(positive=(words(0.25, 6),), negative=(words(-0.1),), scale=3.0))
@@ -262,6 +150,96 @@ def test_closing_interrupts_what_runs_and_what_comes() -> None:
         closing.sample(task(toy))
 
 
-def test_a_batch_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1 row"):
-        Batcher(max_batch=0)
+def test_all_samplers_at_once_give_everybody_their_own(batcher: Batcher) -> None:
+    """All 42, with areas and a mask among them: what they make is what they make alone."""
+    toy = SlowToy()
+    mask = torch.tensor([[0.0, 0.3, 1.0, 1.0]]).expand(1, 4, 4)
+    tasks = [
+        replace(
+            task(toy, number, steps=4),
+            sampler=name,
+            mask=mask if number % 4 == 0 else None,
+            guider=Guidance(
+                positive=(words(0.1 * (number % 5)), words(-0.2, tokens=6, area=Area(height=2 + number % 2, width=2))),
+                negative=(words(-0.1),),
+                scale=(1.0, 4.0)[number % 2],
+            ),
+        )
+        for number, name in enumerate(ALL_SAMPLERS)
+    ]
+    assert len(tasks) == 42
+    for one, result in zip(tasks, together(batcher, *tasks), strict=True):
+        scale = max(1.0, float(result.abs().max()))
+        torch.testing.assert_close(result / scale, solo(one) / scale, rtol=1e-4, atol=1e-4)
+    assert max(toy.calls) <= 16
+    assert sum(toy.calls) / len(toy.calls) > 6
+
+
+def test_the_same_again_is_the_same_to_the_last_bit(batcher: Batcher) -> None:
+    one = task(Toy(), 4)
+    assert torch.equal(batcher.sample(one).latent, batcher.sample(one).latent)
+
+
+def test_who_was_interrupted_before_the_start_costs_nothing(batcher: Batcher) -> None:
+    toy = Toy()
+
+    def check() -> None:
+        raise InterruptedPrompt
+
+    with pytest.raises(InterruptedPrompt):
+        batcher.sample(task(toy), check_interrupted=check)
+    assert toy.calls == []
+
+
+def test_who_is_interrupted_in_line_leaves_it() -> None:
+    """The pass that runs takes a while; the next in line gives up meanwhile."""
+    release, entered = threading.Event(), threading.Event()
+
+    class Stuck(Toy):
+        def predict(self, rows: Rows) -> Tensor:
+            entered.set()
+            assert release.wait(30)
+            return super().predict(rows)
+
+    toy = Stuck()
+    batcher = Batcher()
+    given_up = threading.Event()
+
+    def check() -> None:
+        if given_up.is_set():
+            raise InterruptedPrompt
+
+    try:
+        first = in_thread(lambda: batcher.sample(task(toy, 0, steps=3)).latent)
+        assert entered.wait(30)
+        second = in_thread(lambda: batcher.sample(task(toy, 0, steps=3), check_interrupted=check).latent)
+        time.sleep(0.1)
+        given_up.set()
+        second[0].join(30)
+        release.set()
+        first[0].join(30)
+    finally:
+        batcher.close()
+    assert isinstance(second[1][0], InterruptedPrompt)
+    assert isinstance(first[1][0], Tensor)
+    assert toy.calls == [1, 1, 1]
+
+
+@pytest.mark.parametrize("sampler", ALL_SAMPLERS)
+def test_short_lists_of_sigmas(batcher: Batcher, sampler: str) -> None:
+    """One step, and none: the start comes back noised, as ComfyUI gives it."""
+    toy = Toy()
+    one = replace(task(toy, 0), sampler=sampler, sigmas=torch.tensor([5.0, 0.0]))
+    assert batcher.sample(one).latent.isfinite().all()
+    start = batcher.sample(replace(one, sigmas=torch.tensor([5.0]))).latent
+    torch.testing.assert_close(start, toy.space.leave(one.noise * 5.0))
+
+
+def test_what_is_left_of_the_noise_can_be_taken_off(batcher: Batcher) -> None:
+    toy = Toy()
+    whole = task(toy, 0)
+    cut = batcher.sample(replace(whole, sigmas=whole.sigmas[:4]))
+    last: list[Tensor] = []
+    batcher.sample(replace(whole, sigmas=whole.sigmas[:4]), lambda step: last.append(step.denoised))
+    torch.testing.assert_close(cut.denoised, toy.space.leave(last[-1]))
+    assert not torch.equal(cut.denoised, cut.latent)

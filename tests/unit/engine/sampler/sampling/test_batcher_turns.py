@@ -1,0 +1,217 @@
+"""Whose turn it is, and how large a pass may be."""
+
+import gc
+import time
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.sampler.sampling.batcher import Batcher
+from engine.sampler.sampling.denoiser import Rows
+from engine.sampler.sampling.guidance import Guidance
+from engine.sampler.sampling.limits import NoGauge, RowLimits
+from tests.unit.engine.sampler.sampling.company import SlowToy, in_thread, solo, task, together
+from tests.unit.engine.sampler.sampling.toy import Toy, words
+
+
+class SmallToy(Toy):
+    """A toy with memory for a few rows only."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Compute, or run out of memory."""
+        if len(rows) > self.rows:
+            raise torch.OutOfMemoryError(f"no room for {len(rows)} rows")
+        return super().predict(rows)
+
+
+@pytest.fixture
+def batcher() -> Iterator[Batcher]:
+    made = Batcher(max_batch=16)
+    yield made
+    made.close()
+
+
+class Scales:
+    """A gauge that is told what to say."""
+
+    def __init__(self, *, each: int, free: int) -> None:
+        self.each, self.room, self.rows = each, free, 0
+
+    def begin(self) -> None:
+        """Nothing to note."""
+
+    def used(self) -> int:
+        """Bytes of the last pass."""
+        return self.each * self.rows
+
+    def free(self) -> int:
+        """Bytes."""
+        return self.room
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def test_groups_take_turns(batcher: Batcher) -> None:
+    """Two shapes cannot share a pass; the short run must not wait for the long one."""
+    toy = SlowToy()
+    long = in_thread(lambda: batcher.sample(task(toy, 0, steps=300)).latent)
+    batcher.sample(task(toy, 0, steps=5, size=8))
+    assert long[0].is_alive()
+    long[0].join(30)
+    assert isinstance(long[1][0], Tensor)
+
+
+class Attentive(SlowToy):
+    """A toy that notes who was in each pass, by the number in their words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Compute."""
+        self.seen += [round(float(mean)) for mean in rows.context.mean(dim=(1, 2))]
+        return super().predict(rows)
+
+
+def test_nobody_makes_three_steps_while_another_waits_for_one() -> None:
+    """Six in one group and one in another, more than fit into a pass: who is there takes turns."""
+    toy = Attentive()
+    small = Batcher(max_batch=4)
+
+    def run(number: int) -> None:
+        one = task(toy, 0, steps=60, size=8 if number == 6 else 4)
+        small.sample(replace(one, guider=Guidance(positive=(words(number),))))
+
+    try:
+        with ThreadPoolExecutor(7) as pool:
+            list(pool.map(run, range(7)))
+    finally:
+        small.close()
+    began = max(toy.seen.index(number) for number in range(7))
+    ended = min(len(toy.seen) - toy.seen[::-1].index(number) for number in range(7))
+    together = toy.seen[began:ended]
+    assert len(together) > 200
+    for number in range(7):
+        places = [place for place, who in enumerate(together) if who == number]
+        for first, second in pairwise(places):
+            between = together[first + 1 : second]
+            assert max((between.count(other) for other in range(7)), default=0) <= 2
+
+
+def test_who_joins_is_in_the_next_pass(batcher: Batcher) -> None:
+    toy = SlowToy()
+    long = [in_thread(lambda: batcher.sample(task(toy, 0, steps=400)).latent) for _ in range(2)]
+    while len(toy.calls) < 5:
+        time.sleep(0.001)
+    before = len(toy.calls)
+    batcher.sample(task(toy, 0, steps=1))
+    joined = next(place for place, rows in enumerate(toy.calls[before:]) if rows == 3)
+    for thread, _ in long:
+        thread.join(30)
+    assert joined <= 1 + 2  # the pass that ran when it came, and scheduling on a busy machine
+
+
+def test_memory_that_is_short_for_a_while_is_used_again() -> None:
+    limits = RowLimits(16, NoGauge())
+    model, layout = Toy(), (4, 4, 4)
+    limits.failed(model, layout, 16)
+    assert limits.of(model, layout) == 8
+    for _ in range(1000):
+        limits.fitted(model, layout, limits.of(model, layout))
+    assert limits.of(model, layout) == 16
+    assert limits.of(model, (4, 8, 8)) == 16
+
+
+def test_a_pass_is_as_large_as_memory_foresees() -> None:
+    scales = Scales(each=100, free=1000)
+    limits = RowLimits(64, scales)
+    model, layout = Toy(), (4, 4, 4)
+    assert limits.of(model, layout) == 64  # nothing is known yet
+    scales.rows = 2
+    limits.fitted(model, layout, 2)
+    assert limits.of(model, layout) == 9  # nine tenths of what is free
+    scales.room = 10
+    assert limits.of(model, layout) == 1
+
+
+def test_limits_do_not_keep_models_alive() -> None:
+    limits, toy = RowLimits(4, NoGauge()), Toy()
+    limits.failed(toy, (1,), 4)
+    gone = weakref.ref(toy)
+    del toy
+    gc.collect()
+    assert gone() is None
+
+
+def test_exact_passes_have_one_size_whatever_the_company() -> None:
+    toy = SlowToy()
+    exact = Batcher(max_batch=8, exact=True)
+    tasks = [task(toy, number, steps=6) for number in range(5)]
+    try:
+        alone = [exact.sample(one).latent for one in tasks]
+        company = together(exact, *tasks)
+    finally:
+        exact.close()
+    assert set(toy.calls) == {8}
+    for mine, ours in zip(alone, company, strict=True):
+        assert torch.equal(mine, ours)
+
+
+def test_a_pass_is_never_larger_than_allowed() -> None:
+    toy = SlowToy()
+    small = Batcher(max_batch=3)
+    try:
+        tasks = [task(toy, number) for number in (1, 3, 5)]
+        results = together(small, *tasks)
+    finally:
+        small.close()
+    for one, result in zip(tasks, results, strict=True):
+        torch.testing.assert_close(result, solo(one), rtol=1e-4, atol=1e-4)
+    assert max(toy.calls) <= 3
+
+
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1 row"):
+        Batcher(max_batch=0)
+
+
+def test_little_memory_means_smaller_passes(batcher: Batcher) -> None:
+    toy = SmallToy(rows=3)
+    tasks = [task(toy, number) for number in (1, 2, 4)]
+    for one, result in zip(tasks, together(batcher, *tasks), strict=True):
+        torch.testing.assert_close(result, solo(one), rtol=1e-4, atol=1e-4)
+    assert max(toy.calls) <= 3
+
+
+def test_too_little_memory_for_one_row_fails_and_leaves_the_batcher_alive(batcher: Batcher) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        batcher.sample(task(SmallToy(rows=0)))
+    assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
+
+
+def test_memory_that_runs_out_in_the_middle_hurts_nobody(batcher: Batcher) -> None:
+    """From some pass on there is room for one row only: everybody gets their picture, in more passes."""
+
+    class Shrinking(SlowToy):
+        def predict(self, rows: Rows) -> Tensor:
+            if len(self.calls) > 5 and len(rows) > 1:
+                raise torch.OutOfMemoryError("somebody else took it")
+            return super().predict(rows)
+
+    toy = Shrinking()
+    tasks = [task(toy, number) for number in (1, 2, 4)]
+    for one, result in zip(tasks, together(batcher, *tasks), strict=True):
+        torch.testing.assert_close(result, solo(one), rtol=1e-4, atol=1e-4)
+    assert set(toy.calls[6:]) == {1}
