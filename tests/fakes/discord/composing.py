@@ -21,6 +21,7 @@ Draft = dict[str, Any]
 Files = dict[int, File]  # by the number in "files[0]"
 
 DIRECT_UPLOAD_LIMIT = 10 * MIB
+NONCE_LENGTH = 25
 NONCE_REMEMBERED = 180.0  # seconds; Discord says "the past few minutes"
 OLD = 3600.0  # seconds, after which edits are counted
 OLD_EDITS = 3  # so many edits of an old message (Discord does not say how many; clients saw "a few")...
@@ -51,6 +52,8 @@ class Composer:
         errors: Errors = {}
         if flags & ~settable:
             errors["flags"] = ("MESSAGE_FLAGS_INVALID", f"Only {settable!r} can be set")
+        if isinstance(draft.get("nonce"), str) and len(draft["nonce"]) > NONCE_LENGTH:
+            errors["nonce"] = ("BASE_TYPE_MAX_LENGTH", f"Must be {NONCE_LENGTH} or fewer in length.")
         if (known := self._same_nonce(channel, author, draft)) is not None:
             return known
         message = Message(

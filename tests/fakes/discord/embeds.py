@@ -46,6 +46,9 @@ def shown_embeds(embeds: list[dict[str, Any]], files: list[Attachment]) -> list[
                 url = by_name.get(url.removeprefix("attachment://"), url)
             if url:
                 shown[key] = {"url": url, "proxy_url": url, "width": 0, "height": 0, "flags": 0}
+        for key, needed in (("footer", "text"), ("author", "name")):
+            if not (shown.get(key) or {}).get(needed):
+                shown.pop(key, None)
         shown["fields"] = [{"inline": False} | field for field in shown.get("fields") or []]
         made.append({key: value for key, value in shown.items() if value not in ({}, [])})
     return made

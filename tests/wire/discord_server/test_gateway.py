@@ -234,9 +234,12 @@ async def test_discord_py_resumes(server: FakeDiscord, studio: Studio, trouble: 
 async def test_discord_py_identifies_anew(server: FakeDiscord, studio: Studio) -> None:
     bot = Bot()
     async with started(bot, bot.up.wait):
+        bot.up.clear()
         server.gateway.forget_sessions()
         server.gateway.drop()
-        await server.until(lambda: len(server.gateway.identifies) == 2, within=20)
+        async with asyncio.timeout(20):
+            await bot.up.wait()
+    assert len(server.gateway.identifies) == 2
 
 
 async def test_discord_py_hears_of_guilds_that_come_and_go(server: FakeDiscord, studio: Studio) -> None:
