@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from engine.sampler.models.diffusion import DiffusionModel
 from engine.sampler.models.text import TextEncoder
+from engine.sampler.models.turns import Between, proceed
 from engine.sampler.models.vae import Vae
 
 
@@ -20,6 +21,7 @@ class Placement:
     device: torch.device
     dtype: torch.dtype  # of the UNet
     lock: threading.Lock  # held while a text encoder or an autoencoder runs on the device
+    between: Between = proceed  # called between tensors that are read; what it raises ends the loading
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +47,10 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], placement: Placement, dtype: torch.dtype) -> list[str]:
     """Put tensors into a network that was made on the meta device; give the names that are missing or unexpected."""
-    ready = {key: tensor.to(placement.device, dtype) for key, tensor in tensors.items()}
+    ready: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        placement.between()
+        ready[key] = tensor.to(placement.device, dtype)
     missing, unexpected = network.load_state_dict(ready, strict=False, assign=True)
     wrong = [*missing, *unexpected]
     if not wrong:

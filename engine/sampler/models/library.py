@@ -61,7 +61,7 @@ class Library:
         """Give a checkpoint, loading it if it is not there; blocks. Raises ModelFileError."""
         found = self._residency.get(
             _Key(part="checkpoint", file=file),
-            lambda: self._load(file.path, self._placement),
+            lambda: self._load(file.path, self._placement_for(asker)),
             coming=self._expected(file),
             asker=asker,
         )
@@ -85,7 +85,7 @@ class Library:
         def load() -> _Kept:
             from engine.sampler.models.single_file import load_vae_file  # diffusers takes seconds to import
 
-            vae = load_vae_file(file.path, self._placement)
+            vae = load_vae_file(file.path, self._placement_for(asker))
             return _Kept(model=vae, size=weight_bytes(vae.network))
 
         found = self._residency.get(_Key(part="vae", file=file), load, coming=self._expected(file), asker=asker)
@@ -144,6 +144,10 @@ class Library:
         owner = _Key(part="checkpoint", file=key.file)
         found = self._residency.get(key, load, coming=coming, base=owner, asker=asker)
         return cast(_Model, cast(_Kept, found).model)
+
+    def _placement_for(self, asker: Asker | None) -> Placement:
+        """An interrupt of the prompt that loads ends the loading; others who wait for it begin anew."""
+        return self._placement if asker is None else replace(self._placement, between=asker.check_interrupted)
 
     def _expected(self, file: ModelFile) -> int:
         """Guess what a file's weights take in memory: text encoders and autoencoders are kept in float32."""

@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from engine.sampler.models.embeddings import FindFile, find_embedding, vectors
 from engine.sampler.models.tokens import Embedding, Token, Vocabulary, rows
+from engine.sampler.models.turns import Between, proceed, turn
 
 _KEPT = 256  # encodings; one is 231 KiB for SD 1.x
 _TABLE = "embeddings.token_embedding.weight"
@@ -80,16 +81,17 @@ class TextEncoder:
         others: Mapping[str, str] | None = None,
         layer: int | None = None,
         embedding: FindFile | None = None,
+        between: Between = proceed,
     ) -> Encoded:
         """Encode a prompt; `others` are prompts for single text models, by their key.
 
         `layer` counts from the end as ComfyUI's CLIPSetLastLayer does; one that the encoder lacks means the last.
         A token of weight w is moved to w times its distance from what the empty prompt has in its place.
-        Raises ModelFileError for a damaged file of an embedding.
+        `between` is called while others have their turn. Raises ModelFileError for a damaged file of an embedding.
         """
         given = others or {}
         found = self._same_length([self._rows(given.get(tower.key, prompt), tower, embedding) for tower in self.towers])
-        with self._lock:
+        with turn(self._lock, between):
             kept = self._kept.get((found, layer))
             if kept is None:
                 kept = self._kept[found, layer] = self._encode(found, layer)

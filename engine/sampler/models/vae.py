@@ -1,19 +1,18 @@
 """Autoencoders: pictures become latents and back."""
 
 import threading
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from engine.sampler.models.sharing import Shared
 from engine.sampler.models.tiles import Tiling, tiled
+from engine.sampler.models.turns import Between, Shared, proceed, turn
 
 CELL = 8  # pixels a side of one latent cell
-_CELLS_AT_ONCE = 64 * 64  # of all latents in one pass: one picture of 512x512 pixels, or 16 of 128x128
-_CELLS_AT_ONCE_ON_GPU = 4 * _CELLS_AT_ONCE
+_TOGETHER = 4  # pictures of several prompts that a GPU decodes at once; a CPU gains nothing by it
+_FALLBACK_TILE, _FALLBACK_OVERLAP = 512, 64  # pixels; for pictures whose whole does not fit into memory
 
 
 class DecodingFailed(RuntimeError):
@@ -32,34 +31,30 @@ class _Autoencoder(Protocol):
     def encode(self, x: Tensor, *, return_dict: bool) -> tuple[Tensor | _Distribution]: ...
 
 
-def _proceed() -> None:
-    return
-
-
 class Vae:
-    """An autoencoder; thread-safe, runs under `lock`. Pictures or tiles that several threads decode go together.
+    """An autoencoder; thread-safe, it works under `lock`, for several prompts at once where that is faster.
 
     Pictures are [batch, height, width, 3] in 0..1, latents [batch, C, height/8, width/8] unscaled; both are float32 on
-    the CPU, and the autoencoder's own arithmetic is float32 too. `between` is called between pictures and tiles, and
-    what it raises ends the work.
+    the CPU, and the autoencoder's own arithmetic is float32 too. `between` is called between its layers, and what it
+    raises ends the work. Where a whole picture does not fit into the device's memory, it is decoded in tiles.
     """
 
     def __init__(self, *, network: nn.Module, device: torch.device, lock: threading.Lock) -> None:
         self.network = network
-        self._network = cast(_Autoencoder, network)
+        self._autoencoder = cast(_Autoencoder, network)
         self._device = device
         self._lock = lock
-        self._decode = Shared(self._decoded, lock=lock, most=self._most)
+        self._decodings: Shared[Tensor, Tensor] = Shared(lock=lock, most=_TOGETHER if device.type == "cuda" else 1)
+        self._watch = _Watch()
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.register_forward_pre_hook(self._watch.look)
 
-    def decode(
-        self, latents: Tensor, *, tile: int = 0, overlap: int = 0, between: Callable[[], None] = _proceed
-    ) -> Tensor:
+    def decode(self, latents: Tensor, *, tile: int = 0, overlap: int = 0, between: Between = proceed) -> Tensor:
         """Give the pictures of latents, in tiles of `tile` pixels a side if it is not 0. Raises DecodingFailed."""
         return torch.cat([self._picture(latent, tile, overlap, between) for latent in torch.split(latents, 1)])
 
-    def encode(
-        self, pictures: Tensor, *, tile: int = 0, overlap: int = 0, between: Callable[[], None] = _proceed
-    ) -> Tensor:
+    def encode(self, pictures: Tensor, *, tile: int = 0, overlap: int = 0, between: Between = proceed) -> Tensor:
         """Give the latents of pictures; what does not fill a cell of 8 pixels is cropped off evenly on both sides.
 
         In tiles of `tile` pixels a side if it is not 0.
@@ -67,42 +62,69 @@ class Vae:
         planes = cropped(pictures[..., :3]).movedim(-1, 1)
         return torch.cat([self._latent(plane, tile, overlap, between) for plane in torch.split(planes, 1)])
 
-    def _picture(self, latent: Tensor, tile: int, overlap: int, between: Callable[[], None]) -> Tensor:
-        def work(part: Tensor) -> Tensor:
-            between()
-            return self._decode(part)
-
-        tiling = Tiling(size=tile // CELL, overlap=overlap // CELL, scale=Fraction(CELL))
-        planes = tiled(latent, tiling, work) if tile else work(latent)
+    def _picture(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+        try:
+            planes = self._tiled(latent, tile, overlap, between) if tile else self._decode(latent, between)
+        except torch.OutOfMemoryError:
+            if tile:
+                raise
+            planes = self._tiled(latent, _FALLBACK_TILE, _FALLBACK_OVERLAP, between)
         if not bool(planes.isfinite().all()):
             raise DecodingFailed(_NOT_FINITE)
         return ((planes + 1.0) / 2.0).clamp(0.0, 1.0).movedim(1, -1)
 
-    def _latent(self, plane: Tensor, tile: int, overlap: int, between: Callable[[], None]) -> Tensor:
-        def work(part: Tensor) -> Tensor:
-            between()
-            return self._encode(part)
+    def _tiled(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+        tiling = Tiling(size=tile // CELL, overlap=overlap // CELL, scale=Fraction(CELL))
+        return tiled(latent, tiling, lambda part: self._decode(part, between))
 
+    def _latent(self, plane: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+        if not tile:
+            return self._encode(plane, between)
         # Tiles, halves of them too, and the steps between them are whole cells.
         tiling = Tiling(size=tile // (2 * CELL) * 2 * CELL, overlap=overlap // CELL * CELL, scale=Fraction(1, CELL))
-        return tiled(plane, tiling, work) if tile else work(plane)
+        return tiled(plane, tiling, lambda part: self._encode(part, between))
+
+    def _decode(self, latent: Tensor, between: Between) -> Tensor:
+        @torch.inference_mode()
+        def work(latents: list[Tensor]) -> list[Tensor]:
+            self._watch.between = between
+            try:
+                return list(torch.split(self._run_decoder(torch.cat(latents)), 1))
+            except torch.OutOfMemoryError:
+                if len(latents) == 1:
+                    raise
+                return [self._run_decoder(latent) for latent in latents]
+            finally:
+                self._watch.between = proceed
+
+        between()
+        return self._decodings.do(latent, kind=latent.shape, work=work, between=between)
+
+    def _run_decoder(self, latents: Tensor) -> Tensor:
+        return self._autoencoder.decode(latents.to(self._device), return_dict=False)[0].float().cpu()
 
     @torch.inference_mode()
-    def _decoded(self, latents: Tensor) -> Tensor:
-        return self._network.decode(latents.to(self._device), return_dict=False)[0].float().cpu()
+    def _encode(self, plane: Tensor, between: Between) -> Tensor:
+        between()
+        with turn(self._lock, between):
+            self._watch.between = between
+            try:
+                encoded = self._autoencoder.encode((plane * 2.0 - 1.0).to(self._device), return_dict=False)[0]
+                # AutoencoderTiny gives the latent, AutoencoderKL a distribution, whose mode makes runs repeatable.
+                latent = encoded if isinstance(encoded, Tensor) else encoded.mode()
+                return latent.float().cpu()
+            finally:
+                self._watch.between = proceed
 
-    def _most(self, latent: Tensor) -> int:
-        """Small pictures gain from company; large ones fill the device by themselves, and memory grows with them."""
-        cells = latent.shape[-2] * latent.shape[-1]
-        return max(1, (_CELLS_AT_ONCE if self._device.type == "cpu" else _CELLS_AT_ONCE_ON_GPU) // cells)
 
-    @torch.inference_mode()
-    def _encode(self, plane: Tensor) -> Tensor:
-        with self._lock:
-            encoded = self._network.encode((plane * 2.0 - 1.0).to(self._device), return_dict=False)[0]
-            # AutoencoderTiny gives the latent itself, AutoencoderKL a distribution; its mode makes runs repeatable.
-            latent = encoded if isinstance(encoded, Tensor) else encoded.mode()
-            return latent.float().cpu()
+class _Watch:
+    """What a network calls between its layers; apart from the Vae, which would else be in a circle with its network."""
+
+    def __init__(self) -> None:
+        self.between: Between = proceed  # of the thread that holds the lock
+
+    def look(self, *_: object) -> None:
+        self.between()
 
 
 def cropped(pictures: Tensor) -> Tensor:

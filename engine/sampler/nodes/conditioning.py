@@ -188,7 +188,13 @@ def inpaint_model_conditioning(
 
 def _encoded(context: NodeContext, clip: Clip, text: str, others: dict[str, str] | None = None) -> Conditioning:
     encoder: TextEncoder = context.runtime.models.text(clip.file, clip.loras, context)
-    encoded = encoder.encode(text, others=others, layer=clip.layer, embedding=_embedding_files(context))
+    encoded = encoder.encode(
+        text,
+        others=others,
+        layer=clip.layer,
+        embedding=_embedding_files(context),
+        between=context.check_interrupted,
+    )
     return Conditioning.of(encoded.embeddings, encoded.pooled)
 
 
