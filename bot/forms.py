@@ -86,7 +86,7 @@ def _says_nothing(flag: str, slot: str, word: str, job: Job) -> bool:
         return word == f"{job.options.get('width')}x{job.options.get('height')}"
     if flag == "lora":
         return word in {lora.name for lora in read_loras(str(job.options.get("loras", "")))}
-    held = job.options.get(slot)
+    held = None if slot == "seed" else job.options.get(slot)  # the same seed is asked for, not the field's own
     return word == (plain(held) if isinstance(held, int | float) and not isinstance(held, bool) else held)
 
 

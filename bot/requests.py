@@ -142,7 +142,7 @@ class RequestResolver:
             offered = self._studio.choices(node, name)
             found = find_name(given, offered)
         if found is None:
-            raise UnknownChoice(flag=flag, value=given[:64], nearest=nearest(given, offered))
+            raise UnknownChoice(flag=flag, value=given[:64], nearest=_nearest_name(given, offered))
         return found
 
     async def _size(
@@ -177,6 +177,12 @@ def find_name(typed: str, offered: tuple[str, ...]) -> str | None:
     wanted = _stem(typed)
     alike = [name for name in offered if _stem(name) == wanted]
     return alike[0] if len(alike) == 1 else None
+
+
+def _nearest_name(typed: str, offered: tuple[str, ...]) -> str:
+    """Name what may be meant, as files are named for short too: `inc` is near `ink.safetensors`."""
+    stems = {_stem(name): name for name in reversed(offered)}
+    return nearest(typed, offered) or stems.get(nearest(_stem(typed), stems), "")
 
 
 def _stem(name: str) -> str:
