@@ -9,7 +9,8 @@ from discord import app_commands, ui
 
 from tests.fakes.discord.messages import File
 from tests.fakes.discord.server import FakeDiscord
-from tests.fakes.discord.transcript.page import page, screenshot, write
+from tests.fakes.discord.transcript.page import page, write
+from tests.fakes.discord.transcript.screenshot import screenshot
 from tests.wire.discord_server.conftest import Bot, Studio, picture, started
 
 
@@ -151,6 +152,8 @@ async def test_an_evening(server: FakeDiscord, studio: Studio, tmp_path: Path) -
     assert "a dog at 768" not in shown["bob"]
     assert "<b>" not in shown["ann"].split("<main>")[1].split("a cat")[1][:10]
     assert "a dog &lt;i&gt;" in shown["dialog"]
+    assert "only you can see this" not in shown["bob"].lower()  # in his language
+    assert "仅您可见" in shown["bob"]
     taken = await screenshot(tmp_path / "ann.html")
     assert taken is None or taken.stat().st_size > 10_000
     assert bot.failures == []

@@ -153,7 +153,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(BODIES)
 def test_a_form_is_refused_or_becomes_a_message_as_documented(body: dict[str, Any]) -> None:
     server = FakeDiscord()

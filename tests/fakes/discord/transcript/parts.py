@@ -22,8 +22,9 @@ def emoji(of: Mapping[str, Any] | None) -> str:
 class Parts:
     """Writes the parts of one message."""
 
-    def __init__(self, message: Message, text: Text) -> None:
+    def __init__(self, message: Message, text: Text, said: Mapping[str, str]) -> None:
         self._text = text
+        self._said = said
         self._files = {str(attachment.id): attachment for attachment in message.attachments}
 
     def components(self, components: list[dict[str, Any]]) -> str:
@@ -38,7 +39,7 @@ class Parts:
             case 2:
                 return self._button(part)
             case 3 | 5 | 6 | 7 | 8:
-                return select(part)
+                return select(part, self._said)
             case 9:
                 inside = self.components(part["components"])
                 accessory = self.component(part["accessory"])
@@ -128,25 +129,25 @@ class Parts:
         return f'<div class="container" style="border-left-color:#{embed.get("color") or 0x1E1F22:06x}">{inside}</div>'
 
 
-def select(part: dict[str, Any]) -> str:
+def select(part: dict[str, Any], said: Mapping[str, str]) -> str:
     """A select: what is chosen, or its placeholder."""
     chosen = [option for option in part.get("options", []) if option.get("default")]
     shown = "".join(f"{emoji(o.get('emoji'))}{html.escape(o['label'])} " for o in chosen)
-    shown = shown or f"<i>{html.escape(part.get('placeholder') or 'Make a selection')}</i>"
+    shown = shown or f"<i>{html.escape(part.get('placeholder') or said['choose'])}</i>"
     off = " off" if part.get("disabled") else ""
     return f'<div class="select{off}"><span>{shown}</span><span>⌄</span></div>'
 
 
-def dialog(form: dict[str, Any], text: Text, values: Mapping[str, Any]) -> str:
+def dialog(form: dict[str, Any], text: Text, values: Mapping[str, Any], said: Mapping[str, str]) -> str:
     """A modal, filled in with `values` over what it was prefilled with."""
-    fields = "".join(_field(part, text, values) for part in form["components"])
-    buttons = (
-        '<div class="end"><span class="button secondary">Cancel</span><span class="button primary">Submit</span></div>'
-    )
+    fields = "".join(_field(part, text, values, said) for part in form["components"])
+    ends = (("secondary", said["cancel"]), ("primary", said["submit"]))
+    buttons = "".join(f'<span class="button {style}">{label}</span>' for style, label in ends)
+    buttons = f'<div class="end">{buttons}</div>'
     return f'<div class="dialog"><h2>{html.escape(form["title"])}</h2>{fields}{buttons}</div>'
 
 
-def _field(part: dict[str, Any], text: Text, values: Mapping[str, Any]) -> str:
+def _field(part: dict[str, Any], text: Text, values: Mapping[str, Any], said: Mapping[str, str]) -> str:
     if part["type"] == 10:
         return f'<div class="text">{text(part["content"])}</div>'
     inner = part.get("component") or part["components"][0]
@@ -159,9 +160,9 @@ def _field(part: dict[str, Any], text: Text, values: Mapping[str, Any]) -> str:
         tall = " tall" if inner["style"] == 2 else ""
         box = f'<div class="input{tall}">{shown}</div>'
     elif inner["type"] == 19:
-        box = '<div class="input">Drop files here or browse</div>'
+        box = f'<div class="input">{said["drop"]}</div>'
     else:
         wanted = values.get(inner["custom_id"])
         options = [o | {"default": o["value"] in wanted} if wanted else o for o in inner.get("options", [])]
-        box = select(inner | {"options": options})
+        box = select(inner | {"options": options}, said)
     return f"<label>{label}{needed}</label>{about}{box}"
