@@ -1,0 +1,250 @@
+"""An evening on Discord: the real service with its real sampler, and people on a loopback Discord who use it.
+
+What nobody may ever see is looked at after every scene: a call that Discord's own document refuses, a call over a
+bucket, a message posted twice, a private picture in somebody else's view.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import Service, Workplace
+from tests.fakes.discord.messages import File, Message
+from tests.fakes.discord.people import Person
+from tests.fakes.discord.permissions import P
+from tests.fakes.discord.server import TOKEN, FakeDiscord
+from tests.fakes.discord.world import Channel, Guild
+
+LONG = 60.0  # seconds before a wait is a hang
+QUICK = "--steps 4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evening:
+    """Two guilds, and those who spend the evening there."""
+
+    server: FakeDiscord
+    place: Workplace
+    guild: Guild
+    art: Channel
+    other: Guild
+    lounge: Channel
+    ann: Person
+    bob: Person
+    mod: Person
+    boss: Person  # the operator
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[Service]:
+        """The service, running, for a while."""
+        running = self.place.serve(
+            ATELIER_DISCORD__TOKEN=TOKEN,
+            ATELIER_DISCORD__API_BASE=self.server.api_base,
+            ATELIER_DISCORD__CDN_BASE=self.server.cdn_base,
+            ATELIER_ACCESS="open",
+            ATELIER_OPERATORS=f"discord:{self.boss.id}",
+        )
+        connected = len(self.server.gateway.identifies)
+        service = await asyncio.to_thread(running.__enter__)
+        try:
+            await self.server.until(lambda: len(self.server.gateway.identifies) > connected, within=LONG)
+            await asyncio.to_thread(service.until_ready)
+            yield service
+        finally:
+            service.process.terminate()
+            await asyncio.to_thread(running.__exit__, None, None, None)
+
+    async def result(self, who: Person, channel: Channel, true: Callable[[Message], object]) -> Message:
+        """Wait for a message with pictures that somebody sees."""
+
+        def found() -> Message | None:
+            return next((m for m in reversed(who.sees(channel)) if m.pictures() and done(m) and true(m)), None)
+
+        try:
+            message: Message = await self.server.until(found, within=LONG, what="no such result")
+        except AssertionError:
+            seen = "\n---\n".join(m.text for m in who.sees(channel))
+            raise AssertionError(f"{who.user.name} sees no such result, but:\n{seen}") from None
+        return message
+
+    async def imagine(self, who: Person, channel: Channel, prompt: str, **options: object) -> Message:
+        """Type a prompt and wait for its pictures."""
+        before = set(who.sees(channel))
+        await (await who.slash(channel, "imagine", prompt=f"{prompt} {QUICK}", **options)).ack()  # type: ignore[arg-type]
+        return await self.result(who, channel, lambda m: m not in before)
+
+    async def press(self, who: Person, message: Message, button: str) -> Message:
+        """Press a button and wait for the pictures that come of it."""
+        before = set(who.sees(message.channel))
+        await (await who.click(message, button)).ack()
+        return await self.result(who, message.channel, lambda m: m not in before)
+
+    def looks_right(self) -> None:
+        """Nothing that nobody may ever see has happened so far."""
+        assert [str(violation) for violation in self.server.violations] == []
+        assert self.server.limits.overruns == []
+        jobs = Counter(
+            job_of(message)
+            for channel in (self.art, self.lounge)
+            for message in channel.messages.values()
+            if message.author is self.server.world.app.bot and message.controls()
+        )
+        assert all(number == 1 for number in jobs.values()), jobs
+
+
+def done(message: Message) -> bool:
+    """Whether a message shows a result, and not a preview."""
+    return any(str(part.get("custom_id", "")).startswith("reroll:") for part in message.controls())
+
+
+def job_of(message: Message) -> str:
+    """The job that a message shows."""
+    return str(message.controls()[0]["custom_id"]).split(":")[1]
+
+
+@pytest.fixture
+async def evening(tmp_path: Path) -> AsyncIterator[Evening]:
+    async with FakeDiscord() as server:
+        world = server.world
+        guild, other = world.guild("Painters"), world.guild("Poets", owner="poet")
+        (tmp_path / "data").mkdir()
+        mods = world.role(guild, "Mods", P.MANAGE_GUILD)
+        yield Evening(
+            server=server,
+            place=Workplace(folder=tmp_path),
+            guild=guild,
+            art=world.channel(guild, "art"),
+            other=other,
+            lounge=world.channel(other, "lounge"),
+            ann=world.member(guild, "ann"),
+            bob=world.member(guild, "bob", locale="zh-CN"),
+            mod=world.member(guild, "mod", roles=(mods,)),
+            boss=world.member(guild, "boss"),
+        )
+
+
+async def test_an_evening(evening: Evening) -> None:
+    async with evening.service():
+        four = await pictures_are_made_and_made_again(evening)
+        evening.looks_right()
+    async with evening.service():
+        await old_buttons_still_work(evening, four)
+        await people_look_at_what_is_theirs(evening, four)
+        evening.looks_right()
+        await moderators_moderate(evening)
+        await private_things_stay_private(evening)
+        evening.looks_right()
+
+
+async def pictures_are_made_and_made_again(evening: Evening) -> Message:
+    """From a prompt to four pictures, to one of them enlarged, to others like it."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    four = await evening.imagine(ann, art, "a red house under a yellow sun", count=4, seed="7")
+    assert len(four.pictures()) == 4
+    assert ann.mention in four.text
+    assert "**a red house under a yellow sun**" in four.text
+    upscaled = await evening.press(ann, four, "U1")
+    assert len(upscaled.pictures()) == 1
+    varied = await evening.press(bob, four, "V2")
+    assert bob.mention in varied.text
+    again = await evening.press(bob, four, "🔄")
+    assert len(again.pictures()) == 4
+    assert again.pictures() != four.pictures()
+    wider = await evening.press(ann, upscaled, "Zoom out")
+    assert wider.media()[0]["description"]
+    return four
+
+
+async def old_buttons_still_work(evening: Evening, four: Message) -> None:
+    """After a restart: remix by a modal, tweak by a panel, each on the message of before."""
+    ann, art = evening.ann, evening.art
+    dialog = await (await ann.click(four, "Remix")).dialog()
+    before = set(ann.sees(art))
+    await (await ann.submit_modal(dialog, {"prompt": f"a blue boat on the sea {QUICK}"})).ack()
+    remixed = await evening.result(ann, art, lambda m: m not in before)
+    assert "a blue boat" in remixed.text
+    panel = await (await ann.click(four, "Tweak")).response()
+    assert panel.private_to is ann.user
+    dialog = await (await ann.click(panel, "Numbers")).dialog()
+    await (await ann.submit_modal(dialog, {"steps": "5"})).ack()
+    await evening.server.until(lambda: "Steps 5" in panel.text, within=LONG)
+    before = set(ann.sees(art))
+    await (await ann.click(panel, "Make it")).ack()
+    tweaked = await evening.result(ann, art, lambda m: m not in before)
+    assert "--steps 5" in tweaked.text
+
+
+async def people_look_at_what_is_theirs(evening: Evening, four: Message) -> None:
+    """Info, originals, history, show, queue, settings and the lists, each for that person alone."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    info = await (await bob.click(four, "📋")).response()
+    assert info.private_to is bob.user
+    originals = await (await ann.click(four, "⬇️")).response()
+    assert len(originals.attachments) == 4
+    assert originals.private_to is ann.user
+    job = job_of(four)
+    for command, options in (
+        ("history", {}),
+        ("show", {"job": job}),
+        ("queue", {}),
+        ("info", {}),
+        ("statement", {}),
+        ("models", {}),
+        ("templates", {}),
+        ("help", {}),
+    ):
+        said = await (await ann.slash(art, command, options=options)).response()
+        assert said.private_to is ann.user, command
+        assert said.text, command
+    jobs = await ann.autocomplete(art, "show", "job", "sun")
+    assert job in {choice["value"] for choice in jobs}
+    models = await ann.autocomplete(art, "imagine", "model", "tiny", prompt="a cat")
+    assert models
+    menu = await (await bob.message_menu(four, "Image info")).response()
+    assert menu.private_to is bob.user
+    assert "没有" not in menu.text
+
+
+async def moderators_moderate(evening: Evening) -> None:
+    """The queue of a guild is its moderators', and nobody else's."""
+    ann, mod, art = evening.ann, evening.mod, evening.art
+    refused = await (await ann.slash(art, "mod queue")).response()
+    assert refused.private_to is ann.user
+    await (await ann.slash(art, "imagine", prompt="a green tree --steps 60 --size 512x512 --n 4")).ack()
+    card = await evening.server.until(
+        lambda: next((m for m in art.messages.values() if any(c.get("label") == "Cancel" for c in m.controls())), None),
+        within=LONG,
+    )
+    await (await mod.slash(art, "mod queue")).response()
+    said = await (await mod.slash(art, "mod cancel", job=job_of(card))).response()
+    assert job_of(card) in said.text
+    await evening.server.until(lambda: "Cancelled" in card.text, within=LONG)
+    banned = await (await mod.slash(art, "mod ban", person=ann, time="7d", reason="testing")).response()
+    assert "ann" in banned.text
+    told = await (await ann.slash(art, "imagine", prompt="a cat")).response()
+    assert "testing" in told.text
+    await (await mod.slash(art, "mod unban", person=ann)).response()
+
+
+async def private_things_stay_private(evening: Evening) -> None:
+    """In one's own conversation, in a guild with --private, and where the bot is no member."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    await evening.imagine(ann, ann.dm, "a white cat")
+    await (await ann.slash(art, "imagine", prompt=f"a black cat {QUICK}", private=True)).response()
+    await evening.result(ann, ann.dm, lambda m: "a black cat" in m.text)
+    assert not any("black cat" in message.text for message in art.messages.values())
+    assert not any("cat" in message.text for message in bob.sees(art))
+    dog = File(filename="dog.png", data=art_of(evening))
+    before = set(ann.sees(art))
+    await (await ann.slash(art, "img2img", image=dog, prompt=f"a dog at night {QUICK}")).ack()
+    await evening.result(ann, art, lambda m: m not in before)
+
+
+def art_of(evening: Evening) -> bytes:
+    """A picture that was made this evening."""
+    return next(m.pictures()[0] for m in evening.art.messages.values() if m.pictures() and done(m))
