@@ -32,7 +32,7 @@ MENTION = re.compile(r"&lt;(@!?|@&amp;|#)(\d+)&gt;")
 COMMAND = re.compile(r"&lt;/([^:&]+):\d+&gt;")
 EMOJI = re.compile(r"&lt;a?:(\w+):\d+&gt;")
 TIME = re.compile(r"&lt;t:(-?\d+)(?::([tTdDfFR]))?&gt;")
-ESCAPED = re.compile(r"\\([^\w\s])")
+ESCAPED = re.compile(r"\\([^0-9A-Za-z\s])")
 KEPT = "\ue000{}\ue001"  # of the private use area: no text that people read has them
 
 
