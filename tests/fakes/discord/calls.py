@@ -100,3 +100,4 @@ class Change:
     files: dict[str, str]  # name -> SHA-256 of the files that it has
     viewers: frozenset[int]  # the people who saw it like this
     interaction_id: int | None = None
+    nonce: str = ""

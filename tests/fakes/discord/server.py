@@ -121,6 +121,7 @@ class FakeDiscord:
                 files={attachment.filename: attachment.digest for attachment in message.attachments},
                 viewers=frozenset(self.world.viewers(message.channel, message.private_to)),
                 interaction_id=message.interaction.id if message.interaction else None,
+                nonce="" if message.nonce is None else str(message.nonce),
             )
         )
         self.wake()

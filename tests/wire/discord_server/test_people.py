@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.discord import payloads
 from tests.fakes.discord.calls import Answer, Call
+from tests.fakes.discord.checks import complaints, posted_twice, seen_by_others
 from tests.fakes.discord.components import check_modal
 from tests.fakes.discord.errors import Refusal
 from tests.fakes.discord.messages import File
@@ -76,6 +77,26 @@ async def test_uploads_have_safe_names(rest: Rest, studio: Studio) -> None:
     message = await studio.ann.says(studio.art, files=(sent,))
     assert message.attachments[0].filename == ".._a_gnp.exe_b.png"
     assert message.attachments[0].width is None
+
+
+async def test_complaints(rest: Rest, studio: Studio) -> None:
+    server = rest.server
+    body = {"content": "a", "nonce": "n"}
+    for _ in range(2):
+        await rest.post(studio.art, body, files={"a.png": b"x"})
+    await rest.post(studio.art, {"content": "a" * 2001})
+    server.faults.status(500)
+    await rest.post(studio.art, body)
+    await rest("GET", "/channels/1")
+    server.world.app.commands[0] = {}
+    await rest.register({"name": "draw", "description": "d"})
+    await studio.ann.slash(studio.art, "draw")
+    server.clock.advance(4)
+    found = [complaint.split(":")[0] for complaint in complaints(server, allowed=[50035])]
+    assert found == ["against the specification", "refused", "ann got no answer to {'id'"]
+    assert [complaint.split()[0] for complaint in posted_twice(server)] == ["file", "nonce"]
+    digest = server.history[0].files["a.png"]
+    assert seen_by_others(server, digest, [studio.ann.id, studio.guild.owner.id]) == {studio.bob.id}
 
 
 def test_the_document_is_there_where_it_should_be() -> None:
