@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import Service, Workplace
+from tests.fakes.discord.interactions import Modal
 from tests.fakes.discord.messages import File, Message
 from tests.fakes.discord.people import Person
 from tests.fakes.discord.permissions import P
 from tests.fakes.discord.server import TOKEN, FakeDiscord
+from tests.fakes.discord.transcript.page import page, write
 from tests.fakes.discord.world import Channel, Guild
 
 LONG = 60.0  # seconds before a wait is a hang
@@ -84,6 +86,11 @@ class Evening:
         await (await who.click(message, button)).ack()
         return await self.result(who, message.channel, lambda m: m not in before)
 
+    def look(self, name: str, who: Person, channel: Channel, *seen: Message, dialog: Modal | None = None) -> None:
+        """Keep what somebody sees now as a page, beside the service's log."""
+        content = page(self.server, who, channel, messages=seen or None, open_dialog=dialog)
+        write(self.place.folder / "seen", name, content)
+
     def looks_right(self) -> None:
         """Nothing that nobody may ever see has happened so far."""
         assert [str(violation) for violation in self.server.violations] == []
@@ -148,7 +155,9 @@ async def pictures_are_made_and_made_again(evening: Evening) -> Message:
     assert len(four.pictures()) == 4
     assert ann.mention in four.text
     assert "**a red house under a yellow sun**" in four.text
+    evening.look("1-four", ann, art)
     upscaled = await evening.press(ann, four, "U1")
+    evening.look("2-one", ann, art, upscaled)
     assert len(upscaled.pictures()) == 1
     varied = await evening.press(bob, four, "V2")
     assert bob.mention in varied.text
@@ -164,6 +173,7 @@ async def old_buttons_still_work(evening: Evening, four: Message) -> None:
     """After a restart: remix by a modal, tweak by a panel, each on the message of before."""
     ann, art = evening.ann, evening.art
     dialog = await (await ann.click(four, "Remix")).dialog()
+    evening.look("3-remix", ann, art, four, dialog=dialog)
     before = set(ann.sees(art))
     await (await ann.submit_modal(dialog, {"prompt": f"a blue boat on the sea {QUICK}"})).ack()
     remixed = await evening.result(ann, art, lambda m: m not in before)
@@ -174,6 +184,7 @@ async def old_buttons_still_work(evening: Evening, four: Message) -> None:
     await (await ann.submit_modal(dialog, {"steps": "5"})).ack()
     await evening.server.until(lambda: "Steps 5" in panel.text, within=LONG)
     before = set(ann.sees(art))
+    evening.look("4-tweak", ann, art, panel)
     await (await ann.click(panel, "Make it")).ack()
     tweaked = await evening.result(ann, art, lambda m: m not in before)
     assert "--steps 5" in tweaked.text
@@ -183,6 +194,7 @@ async def people_look_at_what_is_theirs(evening: Evening, four: Message) -> None
     """Info, originals, history, show, queue, settings and the lists, each for that person alone."""
     ann, bob, art = evening.ann, evening.bob, evening.art
     info = await (await bob.click(four, "📋")).response()
+    evening.look("5-info", bob, art, info)
     assert info.private_to is bob.user
     originals = await (await ann.click(four, "⬇️")).response()
     assert len(originals.attachments) == 4
@@ -201,6 +213,7 @@ async def people_look_at_what_is_theirs(evening: Evening, four: Message) -> None
         said = await (await ann.slash(art, command, options=options)).response()
         assert said.private_to is ann.user, command
         assert said.text, command
+        evening.look(f"6-{command}", ann, art, said)
     jobs = await ann.autocomplete(art, "show", "job", "sun")
     assert job in {choice["value"] for choice in jobs}
     models = await ann.autocomplete(art, "imagine", "model", "tiny", prompt="a cat")
@@ -220,7 +233,9 @@ async def moderators_moderate(evening: Evening) -> None:
         lambda: next((m for m in art.messages.values() if any(c.get("label") == "Cancel" for c in m.controls())), None),
         within=LONG,
     )
-    await (await mod.slash(art, "mod queue")).response()
+    evening.look("7-progress", ann, art, card)
+    queue = await (await mod.slash(art, "mod queue")).response()
+    evening.look("7-mod-queue", mod, art, queue)
     said = await (await mod.slash(art, "mod cancel", job=job_of(card))).response()
     assert job_of(card) in said.text
     await evening.server.until(lambda: "Cancelled" in card.text, within=LONG)
@@ -228,6 +243,7 @@ async def moderators_moderate(evening: Evening) -> None:
     assert "ann" in banned.text
     told = await (await ann.slash(art, "imagine", prompt="a cat")).response()
     assert "testing" in told.text
+    evening.look("8-banned", ann, art, told)
     await (await mod.slash(art, "mod unban", person=ann)).response()
 
 
