@@ -29,12 +29,14 @@ from bot.uploads import uploads
 from bot.waiting import with_reasons
 from engine.admission import require_power
 from engine.board import Board
+from engine.caps import Limited, capped
 from engine.changes import SCALE, Change, inherited
 from engine.errors import BadValue, MissingInput, UnknownJob, UnknownTemplate
 from engine.images import KeptImage
 from engine.model import Actor, JobStatus, JobView, OptionValue, PictureRef, Request
 from engine.pictures import USE_AS_INPUT, Pictures, Source, require_pictures
 from engine.plans import Plan
+from engine.safety.verdicts import Screening
 from engine.studio import Studio
 from engine.workflows.sizes import on_grid
 from engine.workflows.template import Template
@@ -137,7 +139,7 @@ class PictureCommands:
         strength: float | None = None,
     ) -> Reply:
         request = self._pictures.changed(
-            source, change, key=command.key, place=command.place, scale=scale, strength=strength
+            actor, source, change, key=command.key, place=command.place, scale=scale, strength=strength
         )
         return await self._submit(actor, command, self._told(source, request))
 
@@ -222,13 +224,24 @@ class PictureCommands:
         return replace(request, text=told)
 
     async def _submit(self, actor: Actor, command: Command, request: Request, planned: Plan | None = None) -> Reply:
+        """Submit a request within the chat's caps; an old plan gives way to them where its template still works."""
         await self._studio.until_ready(READY_WAIT)
+        template = self._template(request.template)
+        limited: tuple[Limited, ...] = ()
+        if template is not None:
+            within, limited = capped(request, template, actor.policy)
+            planned = None if limited else planned
+            request = within if planned is None else request
         if planned is None:
             request = await self._resolver.completed(request)
         request = await self._conversations.placed(command, request)
         if planned is not None:
             planned = replace(planned, request=request)
-        return accepted_reply([await self._studio.submit(actor, request, planned=planned)])
+        job = await self._studio.submit(actor, request, planned=planned)
+        notes = [text("limited", flag=each.flag, value=each.value) for each in limited]
+        notes += [text("asked-moderator")] if job.screening is Screening.ASKED else []
+        reply = accepted_reply([job])
+        return replace(reply, lines=(*reply.lines, *notes))
 
     def _template(self, name: str) -> Template | None:
         try:

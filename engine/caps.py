@@ -39,7 +39,7 @@ def capped(request: Request, template: Template, policy: CommunityPolicy) -> tup
             if now < value:
                 options[flag] = now
                 limited.append(Limited(flag=flag, value=plain(now)))
-    smaller = _smaller(options, policy.caps.get("size", ""))
+    smaller = _smaller(options, most_pixels(policy))
     if smaller is not None and {"width", "height"} <= template.slots.keys():
         options["width"], options["height"] = smaller
         limited.append(Limited(flag="size", value=f"{smaller[0]}x{smaller[1]}"))
@@ -50,13 +50,17 @@ def capped(request: Request, template: Template, policy: CommunityPolicy) -> tup
     return (replace(request, options=options, count=count), tuple(limited)) if limited else (request, ())
 
 
-def _smaller(options: Mapping[str, OptionValue], cap: str) -> tuple[int, int] | None:
+def most_pixels(policy: CommunityPolicy) -> int | None:
+    """Give how many pixels a picture may have; None for any number."""
+    wide, x, high = policy.caps.get("size", "").partition("x")
+    return int(wide) * int(high) if x else None
+
+
+def _smaller(options: Mapping[str, OptionValue], most: int | None) -> tuple[int, int] | None:
     """Give the size of the same form within the cap's pixels; None if it is within already."""
-    wide, x, high = cap.partition("x")
     width, height = options.get("width"), options.get("height")
-    if not x or not isinstance(width, int) or not isinstance(height, int):
+    if most is None or not isinstance(width, int) or not isinstance(height, int):
         return None
-    most = int(wide) * int(high)
     if width * height <= most:
         return None
     factor = sqrt(most / (width * height))

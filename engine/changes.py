@@ -65,8 +65,8 @@ class Size:
         return f"{self.width}x{self.height}"
 
 
-def numbers(change: Change, size: Size, *, scale: float = SCALE) -> dict[str, OptionValue]:
-    """Give what a change puts into its template's slots for a picture of that size.
+def numbers(change: Change, size: Size, *, scale: float = SCALE, largest: int = LARGEST) -> dict[str, OptionValue]:
+    """Give what a change puts into its template's slots for a picture of that size; at most `largest` pixels.
 
     Sides are multiples of 8. Raises PictureUnfit where the result would be too large or too long, where a picture is
     square already, or is none.
@@ -76,34 +76,34 @@ def numbers(change: Change, size: Size, *, scale: float = SCALE) -> dict[str, Op
     width, height = on_grid(size.width), on_grid(size.height)
     match change:
         case Change.UPSCALE:
-            _require_fit(on_grid(width * scale), on_grid(height * scale))
+            _require_fit(on_grid(width * scale), on_grid(height * scale), largest)
             return {"width": on_grid(width * scale), "height": on_grid(height * scale)}
         case Change.VARY_SUBTLE | Change.VARY_STRONG:
-            _require_fit(width, height)
+            _require_fit(width, height, largest)
             return {"width": width, "height": height, "strength": SUBTLE if change is Change.VARY_SUBTLE else STRONG}
         case Change.ZOOM_OUT:
             inner = Size(width=on_grid(width / ZOOM), height=on_grid(height / ZOOM))
-            return _outpaint(inner, across=width - inner.width, down=height - inner.height)
+            return _outpaint(inner, across=width - inner.width, down=height - inner.height, largest=largest)
         case Change.SQUARE:
             if width == height:
                 raise PictureUnfit(reason="square", size=str(size), limit="")
             side = max(width, height)
-            return _outpaint(Size(width=width, height=height), across=side - width, down=side - height)
+            return _outpaint(Size(width=width, height=height), across=side - width, down=side - height, largest=largest)
         case _:
-            return _pan(change, Size(width=width, height=height))
+            return _pan(change, Size(width=width, height=height), largest)
 
 
-def _pan(change: Change, size: Size) -> dict[str, OptionValue]:
+def _pan(change: Change, size: Size, largest: int) -> dict[str, OptionValue]:
     sideways = change in (Change.PAN_LEFT, Change.PAN_RIGHT)
     added = on_grid((size.width if sideways else size.height) * PAN)
-    pads = _outpaint(size, across=added if sideways else 0, down=0 if sideways else added)
+    pads = _outpaint(size, across=added if sideways else 0, down=0 if sideways else added, largest=largest)
     sides = {Change.PAN_LEFT: "left", Change.PAN_RIGHT: "right", Change.PAN_UP: "top", Change.PAN_DOWN: "bottom"}
     return {**pads, **dict.fromkeys(sides.values(), 0), sides[change]: added}
 
 
-def _outpaint(inner: Size, *, across: int, down: int) -> dict[str, OptionValue]:
+def _outpaint(inner: Size, *, across: int, down: int, largest: int) -> dict[str, OptionValue]:
     """Put a picture amid so many more pixels."""
-    _require_fit(inner.width + across, inner.height + down)
+    _require_fit(inner.width + across, inner.height + down, largest)
     left, top = across // 2 // GRID * GRID, down // 2 // GRID * GRID
     return {
         "width": inner.width,
@@ -115,10 +115,10 @@ def _outpaint(inner: Size, *, across: int, down: int) -> dict[str, OptionValue]:
     }
 
 
-def _require_fit(width: int, height: int) -> None:
+def _require_fit(width: int, height: int, largest: int) -> None:
     size = f"{width}x{height}"
-    if width * height > LARGEST:
-        raise PictureUnfit(reason="pixels", size=size, limit=f"{LARGEST / 1e6:.1f} MP")
+    if width * height > largest:
+        raise PictureUnfit(reason="pixels", size=size, limit=f"{largest / 1e6:.2g} MP")
     if max(width, height) > WIDEST * min(width, height):
         raise PictureUnfit(reason="ratio", size=size, limit=f"{WIDEST}:1")
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from engine.accounts import is_forgotten
 from engine.admission import require_power
 from engine.board import Board
-from engine.changes import SAME_SEED, SCALE, TEMPLATES, Change, Size, inherited, numbers
+from engine.caps import most_pixels
+from engine.changes import LARGEST, SAME_SEED, SCALE, TEMPLATES, Change, Size, inherited, numbers
 from engine.endpoints.pool import Pool
 from engine.errors import (
     BlobMissing,
@@ -158,6 +159,7 @@ class Pictures:
 
     def changed(
         self,
+        actor: Actor,
         source: Source,
         change: Change,
         *,
@@ -172,7 +174,8 @@ class Pictures:
         """
         template = self._studio.library.get(TEMPLATES[change])
         size = Size(width=source.picture.width, height=source.picture.height)
-        options = numbers(change, size, scale=scale)
+        largest = min(LARGEST, most_pixels(actor.policy) or LARGEST)
+        options = numbers(change, size, scale=scale, largest=largest)
         if strength is not None:
             options["strength"] = strength
         if change in SAME_SEED and source.view is not None:

@@ -598,6 +598,27 @@ async def test_vary_takes_a_job_or_a_picture_and_a_strength(house: House) -> Non
     assert last_run(house)["Sampler"]["denoise"] == 0.25
 
 
+# A community's caps
+
+
+async def test_caps_hold_for_what_is_made_of_pictures(house: House) -> None:
+    parent = await made(house, "a red house --size 96x64 --steps 9 --n 4", **CLUB)
+    moderator = await house.studio.actor(BOB, locale="en", community="club", power=Power.MODERATOR)
+    await house.moderation.set_policy(moderator, {"caps.steps": "5", "caps.size": "96x80", "caps.n": "2"})
+    reply = await press(house, "vary-strong", parent.job.id, 1, **CLUB)
+    assert [line.fields for line in reply.lines if line.key == "limited"] == [
+        {"flag": "steps", "value": "5"},
+        {"flag": "n", "value": "2"},
+    ]
+    view = await after(house, reply)
+    assert (view.job.count, view.job.options["steps"]) == (2, 5)
+    for action in ("upscale", "pan-left"):
+        refused = await press(house, action, parent.job.id, 1, **CLUB)
+        assert refused.lines[0].fields["reason"] == "pixels", action
+    again = await after(house, await press(house, "reroll", parent.job.id, **CLUB))
+    assert (again.job.count, again.job.options["steps"]) == (2, 5)
+
+
 # Files without their workflow
 
 

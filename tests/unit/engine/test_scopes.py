@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from engine.accounts import AuditLine, Ban
 from engine.backends import Backends
+from engine.changes import Change
 from engine.errors import AtelierError, Forbidden, UnknownJob
 from engine.inbox import Inbox
 from engine.model import Actor, Community, Identity, Job, PictureRef, Place, Power, Request
@@ -129,6 +130,12 @@ async def _backends(world: World, who: Actor) -> object:
     return world.house.backends.all(who, {})
 
 
+async def _changed(world: World, who: Actor) -> object:
+    source = await world.house.pictures.source(who, world.private.id, 1)
+    place = Place(platform="fake", chat="own")
+    return world.house.pictures.changed(who, source, Change.UPSCALE, key="k", place=place)
+
+
 CASES: dict[str, Call] = {
     "Studio.keep_image": lambda w, who: w.house.studio.keep_image(who, b"no picture", name="image"),
     "Studio.estimate": lambda w, who: w.house.studio.estimate(who, [w.request("e")]),
@@ -184,6 +191,7 @@ CASES: dict[str, Call] = {
     "Backends.enable": lambda w, who: w.house.backends.enable(who, "fake"),
     "Pictures.job": lambda w, who: w.house.pictures.job(who, w.private.id),
     "Pictures.source": lambda w, who: w.house.pictures.source(who, w.private.id, 1),
+    "Pictures.changed": _changed,
     "Pictures.history": lambda w, who: w.house.pictures.history(who, before=w.private.id, limit=10),
     "Pictures.favourites": lambda w, who: w.house.pictures.favourites(who, limit=10),
     "Pictures.keep": lambda w, who: w.house.pictures.keep(who, w.private.id, 1),
@@ -204,7 +212,7 @@ WITHOUT_ACTOR = {
     "Pictures.read": "of a job that was shown",
     "Pictures.plain": "of a job that was shown",
     "Pictures.able": "of a job that was shown",
-    "Pictures.changed": "of a picture that `source` gave",
+
     "Pictures.again": "of a job that was shown",
     "Pictures.inputs": "of a job that was shown",
     "Pictures.planned": "of a job that was shown",
