@@ -6,16 +6,19 @@ ancestors. Entries live over many prompts until there are too many or too large 
 
 import hashlib
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from engine.model_files import SUFFIX
 from engine.sampler.execution.model import JsonObject, Link, Node, Prompt, Store
-from engine.sampler.nodes.registry import NodeDeclaration
+from engine.sampler.nodes.registry import Input, NodeDeclaration
 
 MOST_ENTRIES = 1024
 MOST_BYTES = 1 << 30
+_EMBEDDING = re.compile(r"embedding:([^\s:()]+)")  # a learned word, by the name of its file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +51,19 @@ def signatures(
                 case Link(node=source, slot=slot):
                     parts.append([given.name, "link", signed[source], slot])
                 case taken:
-                    mark = store.fingerprint(given.folder, str(taken.value)) if given.folder else ""
-                    parts.append([given.name, "value", taken.value, mark])
+                    parts.append([given.name, "value", taken.value, _marks(given, str(taken.value), store)])
         signed[node.id] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return signed
+
+
+def _marks(given: Input, value: str, store: Store) -> list[str]:
+    """Give what changes with the contents of the files that a value names, be it among the words of a prompt."""
+    if given.folder:
+        return [store.fingerprint(given.folder, value)]
+    if given.type != "STRING":
+        return []
+    names = (name.strip(",") for name in _EMBEDDING.findall(value))
+    return [store.fingerprint("embeddings", name if name.endswith(SUFFIX) else name + SUFFIX) for name in names]
 
 
 class NodeCache:

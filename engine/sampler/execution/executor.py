@@ -106,7 +106,7 @@ class Executor:
         try:
             ending = PromptRun(running, workshop).run()
         finally:
-            workshop.runtime.ended(running.prompt.id)
+            workshop.runtime.let_go(running.prompt.id)
         if ending.out_of_memory:
             self._recover()
         self._queue.finish(ending.entry)

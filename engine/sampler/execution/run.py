@@ -172,6 +172,8 @@ class PromptRun:
         return Computed(values=tuple(values), ui=cast(JsonObject, ui))
 
     def _wait(self, flight: threading.Event) -> None:
+        # The other prompt may itself wait for room in memory that this one's models take.
+        self._shop.runtime.let_go(self._prompt.id)
         flight.wait(_LOOK_UP)
         self._check_interrupted()
 

@@ -112,9 +112,9 @@ class Library:
             coming=self._expected(file),
         )
 
-    def ended(self, prompt_id: str) -> None:
-        """Let go of what a prompt used: it ended."""
-        self._residency.ended(prompt_id)
+    def let_go(self, prompt_id: str) -> None:
+        """Let go of what a prompt used: it ended, or waits for another prompt's work."""
+        self._residency.let_go(prompt_id)
 
     def loaded(self) -> tuple[Path, ...]:
         """Name the checkpoints in memory, least recently used first."""

@@ -100,10 +100,11 @@ class Residency(Generic[_Value]):
         self._loaded(key, _Kept(value, None))
         return True
 
-    def ended(self, prompt_id: str) -> None:
-        """Let go of all that a prompt held."""
+    def let_go(self, prompt_id: str) -> None:
+        """Let go of all that a prompt held; it may take it again."""
         with self._changed:
-            self._let_go(prompt_id)
+            for kept in self._kept.values():
+                kept.holders.discard(prompt_id)
             self._changed.notify_all()
 
     def keys(self) -> tuple[Hashable, ...]:
@@ -136,8 +137,7 @@ class Residency(Generic[_Value]):
                     me = _Waiting(key)
                     self._line.append(me)
                 if asker is not None and key not in self._loading:  # who waits for room holds up nobody
-                    self._let_go(asker.prompt_id)
-                    self._changed.notify_all()
+                    self.let_go(asker.prompt_id)
                 self._changed.wait(_POLL)
                 if asker is not None:
                     asker.check_interrupted()
@@ -218,7 +218,3 @@ class Residency(Generic[_Value]):
     def _base_of(self, key: Hashable) -> Hashable | None:
         kept = self._kept.get(key)
         return None if kept is None else kept.base
-
-    def _let_go(self, prompt_id: str) -> None:
-        for kept in self._kept.values():
-            kept.holders.discard(prompt_id)

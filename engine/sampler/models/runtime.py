@@ -58,9 +58,9 @@ class TorchRuntime:
         """Load a checkpoint that will soon be wanted if there is room for it; whether it did. Raises ModelFileError."""
         return self.models.prefetch(ModelFile.of(path))
 
-    def ended(self, prompt_id: str) -> None:
-        """Let go of the models that a prompt used."""
-        self.models.ended(prompt_id)
+    def let_go(self, prompt_id: str) -> None:
+        """Let go of the models that a prompt used: it ended, or waits for another prompt's work."""
+        self.models.let_go(prompt_id)
 
     def close(self) -> None:
         """Stop the batcher's thread; running samples raise InterruptedPrompt."""

@@ -87,8 +87,10 @@ class TextEncoder:
 
         `layer` counts from the end as ComfyUI's CLIPSetLastLayer does; one that the encoder lacks means the last.
         A token of weight w is moved to w times its distance from what the empty prompt has in its place.
-        `between` is called while others have their turn. Raises ModelFileError for a damaged file of an embedding.
+        `between` is called before, and while others have their turn. Raises ModelFileError for a damaged file of an
+        embedding.
         """
+        between()
         given = others or {}
         found = self._same_length([self._rows(given.get(tower.key, prompt), tower, embedding) for tower in self.towers])
         with turn(self._lock, between):

@@ -103,8 +103,8 @@ class Runtime(Protocol):
     def prefetch(self, path: Path) -> bool:
         """Load a checkpoint that will soon be wanted if there is room for it; whether it did. May raise anything."""
 
-    def ended(self, prompt_id: str) -> None:
-        """Let go of the models that a prompt used."""
+    def let_go(self, prompt_id: str) -> None:
+        """Let go of the models that a prompt used: it ended, or waits for another prompt's work."""
 
     def close(self) -> None:
         """Stop the batcher's thread; running samples raise InterruptedPrompt."""

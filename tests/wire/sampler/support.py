@@ -75,7 +75,7 @@ class StandInRuntime:
         self.prefetched.append(path.name)
         return True
 
-    def ended(self, prompt_id: str) -> None:
+    def let_go(self, prompt_id: str) -> None:
         self.over.append(prompt_id)
 
     def close(self) -> None:
@@ -274,6 +274,14 @@ async def _serving(folder: Path, *, ready: bool, key: str, **more: Any) -> Async
     nodes, runtime = StandIns(), StandInRuntime()
     options = Options(models=folder / "models", temp=folder / "temp", built_in=False, key=key, **more)
     sampler = build(options, declarations=declarations(), implementation=nodes.find)
+    async with serving(sampler, nodes=nodes, runtime=runtime, ready=ready) as server:
+        yield server
+
+
+@asynccontextmanager
+async def serving(sampler: Sampler, *, nodes: StandIns, runtime: Any, ready: bool = True) -> AsyncIterator[Server]:
+    """Open a sampler's doors, with its executor running on that runtime."""
+    key = sampler.options.key
     sampler.hub.bind(asyncio.get_running_loop())
     runner = web.AppRunner(sampler.app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -90,6 +90,7 @@ async def ended(server: Server, prompt_id: str) -> str:
 async def test_interrupt_in_a_node_stops_that_prompt_only(server: Server) -> None:
     server.nodes.hold.clear()
     first, second = [await server.submit(seed_graph(seed=seed)) for seed in (1, 2)]
+    await server.runs(2)
     await reached(server)
     await server.post("/interrupt", {"prompt_id": second})
     assert await ended(server, second) == "execution_interrupted"
@@ -174,8 +175,24 @@ async def test_the_next_prompts_checkpoint_is_fetched_while_all_workers_are_busy
         return "next.safetensors" in server.runtime.prefetched
 
     await eventually(fetched)
-    assert server.runtime.over == []
     server.nodes.hold.set()
     for prompt_id in (*running, waiting):
         await server.finished(prompt_id)
-    assert sorted(server.runtime.over) == sorted((*running, waiting))
+    assert set(server.runtime.over) == {*running, waiting}
+
+
+async def test_who_waits_for_the_work_of_another_lets_go_of_its_models(server: Server) -> None:
+    server.nodes.hold.clear()
+    works = await server.submit(seed_graph(seed=1))
+    assert await asyncio.to_thread(server.nodes.reached.wait, 20)
+    waits = await server.submit(seed_graph(seed=1))
+
+    async def let_go() -> bool:
+        return waits in server.runtime.over
+
+    await eventually(let_go)
+    assert works not in server.runtime.over
+    server.nodes.hold.set()
+    for prompt_id in (works, waits):
+        assert (await server.finished(prompt_id))["status"]["completed"]
+    assert server.nodes.calls.count("KSampler") == 1

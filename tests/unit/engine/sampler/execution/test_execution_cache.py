@@ -141,6 +141,19 @@ def test_signatures_follow_inputs_ancestors_and_files_but_not_ids() -> None:
     assert changed["2"] != first["2"]
 
 
+def test_learned_words_are_files_that_a_prompt_names() -> None:
+    def words(text: str, content: str) -> str:
+        class Words(Store):
+            def fingerprint(self, folder: str, name: str) -> str:
+                return content if (folder, name) == ("embeddings", "mine.safetensors") else "same"
+
+        return sign(Words(), load(), encode(text))["2"]
+
+    for text in ("embedding:mine, a cat", "(embedding:mine:1.2)", "embedding:other embedding:mine.safetensors"):
+        assert words(text, "one") != words(text, "two")
+    assert words("mine, a cat", "one") == words("mine, a cat", "two")
+
+
 def test_uncached_nodes_and_what_follows_them_belong_to_one_prompt() -> None:
     clock = NodeDeclaration(class_type="Clock", inputs=(), outputs=("CLIP",), implementation="x:x", uncached=True)
     node = Node(id="1", class_type="Clock", inputs={})

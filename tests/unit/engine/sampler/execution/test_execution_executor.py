@@ -77,7 +77,7 @@ class Runtime:
     def prefetch(self, path: Path) -> bool:
         return False
 
-    def ended(self, prompt_id: str) -> None:
+    def let_go(self, prompt_id: str) -> None:
         """Nothing is held."""
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ def test_what_a_prompt_uses_stays_until_it_ends() -> None:
         assert shelf.get("a", first).size == 10
         shelf.residency.clear()
         assert shelf.residency.keys() == ("a",)
-        shelf.residency.ended("first")
+        shelf.residency.let_go("first")
         asked.result(30)
     assert shelf.loaded == ["a", "b"]
     assert shelf.residency.keys() == ("b",)
@@ -115,7 +115,7 @@ def test_two_that_want_each_others_room_both_get_it() -> None:
         shelf.get(names[0], prompt)
         meet.wait(30)
         shelf.get(names[1], prompt)
-        shelf.residency.ended(prompt.prompt_id)
+        shelf.residency.let_go(prompt.prompt_id)
 
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(use, Prompt("1"), ("a", "x")), pool.submit(use, Prompt("2"), ("b", "y"))]
@@ -135,10 +135,10 @@ def test_who_waits_for_room_is_passed_by_a_bounded_number_of_times() -> None:
         refused = pool.submit(shelf.get, "a", Prompt("last"))
         assert still_waits(refused)
         for prompt in ("first", *(f"passes {number}" for number in range(8))):
-            shelf.residency.ended(prompt)
+            shelf.residency.let_go(prompt)
         wants_b.result(30)
         assert still_waits(refused)
-        shelf.residency.ended("b")
+        shelf.residency.let_go("b")
         refused.result(30)
     assert shelf.loaded == ["a", "b", "a"]
 

@@ -220,7 +220,7 @@ def test_weights_change_the_conditioning(context: BenchContext) -> None:
 
 def test_values_do_not_hold_weights(context: BenchContext) -> None:
     values = checkpoint_loader_simple(context, ckpt_name=TINY_NAME)
-    context.runtime.ended(context.prompt_id)
+    context.runtime.let_go(context.prompt_id)
     context.runtime.free(unload_models=True, free_memory=True)
     assert context.runtime.models.loaded() == ()
     assert clip_text_encode(context, text="a house", clip=values[1])[0].nbytes > 0
