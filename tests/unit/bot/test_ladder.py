@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from bot.ladder import File, Form, fit
 from engine.marking import SOURCE_TYPE
@@ -76,3 +76,17 @@ def test_what_is_no_picture_is_sent_as_it_is():
     assert file is not None
     assert (file.form, file.data) == (Form.ORIGINAL, b"some text")
     assert Path(file.filename).suffix == ".txt"
+
+
+def test_a_file_without_its_workflow_is_smaller_by_it_and_shows_the_same():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("workflow", "x" * 5_000)
+    buffer = io.BytesIO()
+    opened(png(noisy=False)).save(buffer, "PNG", pnginfo=info)
+    data = buffer.getvalue()
+    file = fit(data, filename="a.png", mime="image/png", ladder=LADDER, limit=None, plain=True)
+    assert file is not None
+    assert file.form is Form.ORIGINAL
+    assert len(file.data) < len(data) - 4_000
+    assert opened(file.data).tobytes() == opened(data).tobytes()
+    assert SOURCE_TYPE.encode() in file.data

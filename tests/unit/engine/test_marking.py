@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image, PngImagePlugin
 
-from engine.marking import AI_MADE, SOURCE_TYPE, mark
+from engine.marking import AI_MADE, SOURCE_TYPE, mark, without_workflow
 
 OTHER = (
     '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -89,3 +89,47 @@ def test_what_is_no_picture_or_broken_is_left_alone() -> None:
     for data in (b"", b"text", b"GIF89a" + b"\0" * 20, whole[:-20], whole[:8], b"\xff\xd8", b"RIFF\0\0\0\0WEBP"):
         assert mark(data) == data
     assert AI_MADE.startswith("<?xpacket")
+
+
+def test_the_workflow_is_taken_out_and_nothing_else() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("prompt", '{"3": {}}')
+    info.add_text("workflow", '{"nodes": []}', zip=True)
+    info.add_itxt("parameters", "a house, steps: 20")
+    info.add_text("Title", "mine")
+    buffer = io.BytesIO()
+    picture("RGB").save(buffer, "PNG", pnginfo=info, dpi=(72, 72))
+    data = mark(buffer.getvalue())
+    plain = without_workflow(data)
+    with Image.open(io.BytesIO(plain)) as image:
+        assert {"prompt", "workflow", "parameters"}.isdisjoint(image.info)
+        assert image.info["Title"] == "mine"
+        assert "dpi" in image.info
+    assert packet(plain) == packet(data)
+    assert pixels(plain) == pixels(data)
+    assert without_workflow(plain) == plain
+    assert mark(plain) == plain
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_the_workflow_of_an_animation_is_taken_out(lossless: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0110] = 'prompt:{"3": {}}'
+    buffer = io.BytesIO()
+    first, second = picture("RGB"), picture("RGB")
+    first.save(buffer, "WEBP", save_all=True, append_images=[second], exif=exif, lossless=lossless)
+    data = buffer.getvalue()
+    assert b"prompt:" in data
+    plain = without_workflow(mark(data))
+    assert b"prompt:" not in plain
+    with Image.open(io.BytesIO(plain)) as image:
+        assert image.n_frames == 2
+        assert not image.getexif()
+        assert SOURCE_TYPE in packet(plain)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_workflow_a_file_stays_as_it_is(form: str) -> None:
+    data = mark(saved(*FORMS[form]))
+    assert without_workflow(data) == data
+    assert without_workflow(data[:40]) == data[:40]
