@@ -111,6 +111,7 @@ class Batcher:
         check_interrupted()
         with torch.inference_mode():
             run = _Run(trajectory=Trajectory(task))
+            run.trajectory.start()
             self._inbox.put(run)
             try:
                 self._follow(run, on_step, check_interrupted)
@@ -151,7 +152,7 @@ class Batcher:
             run = self._inbox.get()
             if run is None:
                 return
-            self._guarded(run, run.trajectory.start)
+            self._guarded(run, lambda: None)
 
     def _guarded(self, run: _Run, action: Callable[[], object]) -> None:
         """Move a run on and queue its next evaluation; if it breaks down, that is its own affair."""

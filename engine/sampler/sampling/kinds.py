@@ -118,7 +118,10 @@ class Discrete:
 
     def timestep(self, sigma: Tensor) -> Tensor:
         """Give the index of the nearest table entry by logarithm, the first one on a tie; never interpolated."""
-        return (sigma.log() - self.logs).abs().argmin().float()
+        wanted = sigma.log()
+        above = min(max(int(torch.searchsorted(self.logs, wanted)), 1), len(self.logs) - 1)
+        nearer = (wanted - self.logs[above]).abs() < (wanted - self.logs[above - 1]).abs()
+        return torch.tensor(float(above if nearer else above - 1))
 
     def sigma_at(self, timestep: Tensor) -> Tensor:
         time = timestep.float().clamp(0, len(self.table) - 1)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchsde import BrownianTree  # type: ignore[attr-defined]
 
 NoiseSource = Callable[[], Tensor]
+_AHEAD = 256  # values of a Brownian path that are found before a run begins
 
 
 def initial_noise(shape: Sequence[int], seed: int, picked: Sequence[int] = ()) -> Tensor:
@@ -39,19 +40,31 @@ class BrownianNoise:
     """Increments of one Brownian path over noise levels, scaled to unit variance (torchsde, as k-diffusion uses it).
 
     The path belongs to the seed and to the ends of the run's sigmas, not to the steps between: more steps refine it.
-    It lives on the CPU unless `on_device`, so that a CPU and a GPU draw the same.
+    It lives on the CPU unless `on_device`, so that a CPU and a GPU draw the same. Finding its value at a time takes
+    milliseconds, so that those at `times` are found at once, in the thread of whoever asks for the run.
     """
 
-    def __init__(self, like: Tensor, sigmas: Tensor, seed: int, *, on_device: bool) -> None:
+    def __init__(self, like: Tensor, sigmas: Tensor, seed: int, *, times: Tensor, on_device: bool) -> None:
         self._device = like.device
         ends = sigmas[sigmas > 0]
-        self._tree = BrownianTree(
-            ends.min(), torch.zeros_like(like, device=like.device if on_device else "cpu"), ends.max(), entropy=seed
-        )
+        self._start = ends.min()
+        zeros = torch.zeros_like(like, device=like.device if on_device else "cpu")
+        self._tree = BrownianTree(self._start, zeros, ends.max(), entropy=seed)
+        self._known = {float(self._start): zeros}  # the path's value, by time; the start is the lowest sigma
+        for time in times[times > 0][:_AHEAD]:
+            self._value(time)
 
     def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
         """Give the noise of the step down from `sigma` to `sigma_next`, normal; overlapping steps are correlated."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a time that rounding put just outside the path is clamped
-            increment: Tensor = self._tree(sigma_next, sigma)
-        return -increment.to(self._device) / (sigma - sigma_next).abs().sqrt()
+        increment = self._value(sigma_next) - self._value(sigma)
+        for time in [time for time in self._known if time > float(sigma)]:
+            del self._known[time]  # a run goes down only
+        return increment.to(self._device) / (sigma - sigma_next).abs().sqrt()
+
+    def _value(self, time: Tensor) -> Tensor:
+        found = self._known.get(float(time))
+        if found is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a time that rounding put just outside is clamped
+                found = self._known[float(time)] = self._tree(self._start, time)
+        return found

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -46,16 +47,33 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Check:
-    """Whether a step's numbers are finite, known when the device has come that far."""
+    """Whether a step's numbers are finite; on a GPU the answer is on its way to the CPU, behind that step's work."""
 
     finite: Tensor
     step: int
+    landed: torch.cuda.Event | None = None
+
+    @classmethod
+    def of(cls, latent: Tensor, step: int) -> Self:
+        finite = latent.isfinite().all()
+        if latent.device.type != "cuda":
+            return cls(finite, step)
+        answer = torch.empty((), dtype=torch.bool, pin_memory=True)
+        answer.copy_(finite, non_blocking=True)
+        landed = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        landed.record()
+        return cls(answer, step, landed)
+
+    def holds(self) -> bool:
+        if self.landed is not None:
+            self.landed.synchronize()
+        return bool(self.finite)
 
 
 class Trajectory:
     """Drives one task's sampler from evaluation to evaluation; not thread-safe.
 
-    Made in the thread of whoever asks; `start`, `rows` and `send` are called by the batcher. Between two calls of
+    Made and started in the thread of whoever asks; `rows` and `send` are called by the batcher. Between two calls of
     `send` there is exactly one evaluation pending, until `ended`.
     """
 
@@ -146,15 +164,13 @@ class Trajectory:
 
     def _watch(self, latent: Tensor) -> None:
         """Check the last evaluation where that means no waiting, and leave a check of this one behind."""
-        waits = latent.device.type != "cpu"
-        if waits:
-            self._raise_unless_finite()
-        self._check = _Check(latent.isfinite().all(), self.step + 1)
-        if not waits:
+        self._raise_unless_finite()
+        self._check = _Check.of(latent, self.step + 1)
+        if self._check.landed is None:  # nothing to wait for
             self._raise_unless_finite()
 
     def _raise_unless_finite(self) -> None:
-        if self._check is not None and not bool(self._check.finite):
+        if self._check is not None and not self._check.holds():
             raise SamplingFailed(_NOT_FINITE.format(step=self._check.step, steps=self.steps))
 
     def _ended_sigmas(self) -> Tensor:

@@ -101,17 +101,21 @@ def dpmpp_sde(*, on_device: bool) -> Solver:
 
     def run(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
         kind = surroundings.kind
-        noise = BrownianNoise(x, sigmas, surroundings.seed, on_device=on_device)
-        for sigma, sigma_next in pairwise(finite_start(sigmas, kind)):
+        shifted = finite_start(sigmas, kind)
+        steps = [
+            (sigma, _halfway(sigma, sigma_next, kind), sigma_next)
+            for sigma, sigma_next in pairwise(shifted)
+            if sigma_next > 0
+        ]
+        times = torch.stack([time for step in steps for time in step]) if steps else shifted
+        noise = BrownianNoise(x, sigmas, surroundings.seed, times=times, on_device=on_device)
+        for sigma, between, sigma_next in steps:
             denoised = yield Evaluate(x, sigma)
-            if sigma_next == 0:
-                x = denoised
-                continue
-            first, last = kind.half_log_snr(sigma), kind.half_log_snr(sigma_next)
-            between = kind.sigma_of_half_log_snr(first + 0.5 * (last - first))
             looked = _sde_stage(x, denoised, sigma, between, kind, noise)
             second = yield Evaluate(looked, between, look=True)
             x = _sde_stage(x, second, sigma, sigma_next, kind, noise)
+        if len(sigmas) > 1 and sigmas[-1] == 0:
+            x = yield Evaluate(x, shifted[-2])
         return x
 
     return run
@@ -122,9 +126,10 @@ def dpmpp_2m_sde(*, on_device: bool, heun: bool = False) -> Solver:
 
     def run(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
         kind = surroundings.kind
-        noise = BrownianNoise(x, sigmas, surroundings.seed, on_device=on_device)
+        shifted = finite_start(sigmas, kind)
+        noise = BrownianNoise(x, sigmas, surroundings.seed, times=shifted, on_device=on_device)
         previous: tuple[Tensor, Tensor] | None = None  # the step before: its denoised latent and its size in λ
-        for sigma, sigma_next in pairwise(finite_start(sigmas, kind)):
+        for sigma, sigma_next in pairwise(shifted):
             denoised = yield Evaluate(x, sigma)
             if sigma_next == 0:
                 x = denoised
@@ -147,9 +152,10 @@ def dpmpp_3m_sde(*, on_device: bool) -> Solver:
 
     def run(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
         kind = surroundings.kind
-        noise = BrownianNoise(x, sigmas, surroundings.seed, on_device=on_device)
+        shifted = finite_start(sigmas, kind)
+        noise = BrownianNoise(x, sigmas, surroundings.seed, times=shifted, on_device=on_device)
         past: list[tuple[Tensor, Tensor]] = []  # the last two steps, newest first: denoised latent and size in λ
-        for sigma, sigma_next in pairwise(finite_start(sigmas, kind)):
+        for sigma, sigma_next in pairwise(shifted):
             denoised = yield Evaluate(x, sigma)
             if sigma_next == 0:
                 x = denoised
@@ -161,6 +167,11 @@ def dpmpp_3m_sde(*, on_device: bool) -> Solver:
         return x
 
     return run
+
+
+def _halfway(sigma: Tensor, sigma_next: Tensor, kind: ModelKind) -> Tensor:
+    first, last = kind.half_log_snr(sigma), kind.half_log_snr(sigma_next)
+    return kind.sigma_of_half_log_snr(first + 0.5 * (last - first))
 
 
 def _sde_stage(
