@@ -13,7 +13,7 @@ import structlog
 from bot.adapter import Adapter
 from bot.compose_commands import Beside, build_backends, build_commands, build_inbox, build_preferring
 from bot.compose_discord import build_discord
-from bot.compose_safety import build_safety, build_screener
+from bot.compose_safety import build_screener
 from bot.compose_studio import build_image_limits, build_studio
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
@@ -126,9 +126,14 @@ def build_child(settings: Settings) -> SamplerChild:
     arguments += ["--models-dir", str(models_folder(settings))]
     return SamplerChild(
         command=sampler_command(arguments),
-        environment={name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")},
+        environment=child_environment(),
         start_timeout=settings.sampler.start_timeout,
     )
+
+
+def child_environment() -> dict[str, str]:
+    """What a process of ours is started with: everything but our secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
 
 
 def build_pool(settings: Settings) -> Pool:
@@ -158,7 +163,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         await pool.start()
         stack.push_async_callback(pool.close)
         own_jobs = set[str]() if alone else None
-        screener = build_screener(settings, storage.books, storage.accounts, storage.reviews, blobs, build_safety())
+        screener = await build_screener(settings, storage, stack, child_environment())
         dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs, screener)
         pool.subscribe(dispatcher.wake)
         studio = build_studio(

@@ -15,6 +15,11 @@ class Exit(IntEnum):
     CANCELLED = 130  # Ctrl-C
 
 
+def classifier_command(arguments: list[str]) -> list[str]:
+    """The command line of the classifier, which is a program of its own too."""
+    return [sys.executable, "-m", "engine.sampler.classifier", *arguments]
+
+
 def sampler_command(arguments: list[str]) -> list[str]:
     """The command line of our sampler, which is a program of its own."""
     return [sys.executable, "-m", "engine.sampler", *arguments]

@@ -25,6 +25,7 @@ def _url(value: str) -> str:
 
 
 def database_url(value: str) -> str:
+    """Accept an SQLite file's address, or nothing."""
     if value and not (value.startswith("sqlite:///") and value.removeprefix("sqlite:///").strip()):
         raise ValueError("it must be empty or look like sqlite:///PATH")
     return value
@@ -42,6 +43,7 @@ def _form(pattern: str, words: str) -> AfterValidator:
 
 
 def empty_is_none(value: object) -> object:
+    """Let an empty text mean that nothing is set."""
     return None if value == "" else value
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from engine.ports_moderation import Safety
 from engine.safety import own
-from engine.safety.rules import Rules
-from engine.safety.verdicts import Asked, Finding
+from engine.safety.rules import MINORS, Rules
+from engine.safety.verdicts import Asked, Finding, Verdict
 
 QUICK = 2_000  # characters that are read in far less than a millisecond each hundred; longer texts leave the event loop
 _COMMUNITIES = 256  # whose own words are kept ready
@@ -46,15 +46,17 @@ class RuleSafety:
 
 
 class Guard:
-    """Several checks, all of them made."""
+    """Several checks, all of them made; the rules for words come first of all."""
 
-    def __init__(self, checks: Sequence[Safety]) -> None:
-        self._checks = tuple(checks)
+    def __init__(self, rules: Rules, others: Sequence[Safety] = ()) -> None:
+        self._rules = rules
+        self._others = tuple(others)
+        self._checks = (RuleSafety(rules), *others)
 
     @property
     def looks(self) -> bool:
-        """Whether one of them does."""
-        return any(check.looks for check in self._checks)
+        """Whether one of them looks at pictures."""
+        return any(check.looks for check in self._others)
 
     async def prompt(self, asked: Asked) -> tuple[Finding, ...]:
         """See `Safety.prompt`."""
@@ -62,11 +64,20 @@ class Guard:
 
     async def input(self, picture: bytes, asked: Asked) -> tuple[Finding, ...]:
         """See `Safety.input`."""
-        return _all(await asyncio.gather(*(check.input(picture, asked) for check in self._checks if check.looks)))
+        found = _all(await asyncio.gather(*(check.input(picture, asked) for check in self._others)))
+        return await self._with_words(found, asked)
 
     async def result(self, picture: bytes, asked: Asked) -> tuple[Finding, ...]:
         """See `Safety.result`."""
-        return _all(await asyncio.gather(*(check.result(picture, asked) for check in self._checks if check.looks)))
+        found = _all(await asyncio.gather(*(check.result(picture, asked) for check in self._others)))
+        return await self._with_words(found, asked)
+
+    async def _with_words(self, found: tuple[Finding, ...], asked: Asked) -> tuple[Finding, ...]:
+        """Refuse a picture that looks adult where the words speak of minors, whatever else is decided."""
+        adult = any(finding.verdict is None for finding in found)
+        if adult and await asyncio.to_thread(self._rules.speak_of_minors, asked):
+            return (Finding(category=MINORS, rule="sexual-and-minors", verdict=Verdict.REFUSE), *found)
+        return found
 
 
 def _all(found: Sequence[tuple[Finding, ...]]) -> tuple[Finding, ...]:

@@ -115,6 +115,11 @@ class Rules:
         ]
         return tuple(sorted(found, key=lambda finding: finding.verdict is None))
 
+    def speak_of_minors(self, asked: Asked) -> bool:
+        """Say whether a request, or what its pictures were made of, has minors in it."""
+        wished = self._found([*map(read, asked.texts), *map(read_name, asked.names), *map(read, asked.before)])
+        return MINORS in wished or MINORS_ALONE in wished
+
     def _found(self, readings: Iterable[Reading]) -> dict[str, str]:
         """Give the categories that are found, each with the first rule of it."""
         found: dict[str, str] = {}

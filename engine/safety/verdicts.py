@@ -69,6 +69,8 @@ class Asked:
     template: str = ""
 
 
+UNCHECKED = "unchecked"
+"""The category of what a check could not be made of."""
 _ORDER = list(Verdict)
 
 
@@ -84,6 +86,15 @@ def ruled(findings: Sequence[Finding], *, nsfw: Verdict, adult: bool) -> Ruling:
     """
     here = Verdict.ALLOW if adult and nsfw is not Verdict.REFUSE else nsfw
     return worst(Ruling(verdict=here if found.verdict is None else found.verdict, finding=found) for found in findings)
+
+
+def unchecked(rule: str, *, closed: bool, shown: bool) -> tuple[Finding, ...]:
+    """Give what a check counts as finding that could not be made; `shown` are pictures that are ready to be shown.
+
+    Closed, these wait for a moderator, and nothing that was not checked is begun. Open, nothing was found.
+    """
+    verdict = Verdict.HOLD if shown else Verdict.REFUSE
+    return (Finding(category=UNCHECKED, rule=rule, verdict=verdict),) if closed else ()
 
 
 def with_parent(ruling: Ruling, parent: str, *, nsfw: Verdict, adult: bool) -> Ruling:

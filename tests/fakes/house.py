@@ -31,7 +31,7 @@ from engine.pictures import Pictures
 from engine.ports import Accounts, Books, Deliveries
 from engine.ports_moderation import Reviews, Safety
 from engine.preferring import Preferring
-from engine.safety.guard import Guard, RuleSafety
+from engine.safety.guard import Guard
 from engine.safety.rules import Rules
 from engine.safety.verdicts import Verdict
 from engine.screening import Screener
@@ -149,7 +149,7 @@ async def open_house(
     pool = Pool(ends, missing=missing)
     await pool.start()
     screener = Screener(
-        safety=safety or Guard([RuleSafety(RULES)]),
+        safety=safety or Guard(RULES),
         books=books,
         accounts=accounts,
         reviews=reviews,
