@@ -8,7 +8,7 @@ complaints name the mistake in the one that was meant instead of in all.
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,27 +29,9 @@ EXCEPTIONS = {
     # Ids may be numbers in requests: discord.py sends `allowed_mentions.users` and `attachments[].id` as such.
     "SnowflakeType": {"anyOf": [{"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}, {"type": "integer", "minimum": 0}]},
 }
-REMEMBERED = 200  # characters of a body
+SHORT = 600  # characters of JSON of what is remembered as right
+REMEMBERED = 20_000  # so many of them
 BOOLEANS = {"true", "false", "1", "0", "True", "False"}  # discord.py asks for `wait=1` and `with_response=1`
-
-
-def _by_type(validator: Any, branches: dict[str, str], instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
-    """The keyword `x-by-type`: the branch that the instance's `type` names, and no other."""
-    if instance is None and schema.get("x-or-null"):
-        return
-    if not isinstance(instance, dict):
-        yield ValidationError(f"{instance!r} is not of type 'object'", validator="type", validator_value="object")
-        return
-    kind = instance.get("type")
-    if str(kind) not in branches or isinstance(kind, str | bool):
-        allowed = ", ".join(sorted(branches, key=int))
-        wrong = f'Value of field "type" must be one of ({allowed},).'
-        yield ValidationError(wrong, validator="x-by-type", validator_value=branches, path=["type"])
-        return
-    yield from validator.descend(instance, {"$ref": branches[str(kind)]})
-
-
-Checker = validators.extend(Draft202012Validator, {"x-by-type": _by_type})
 
 
 class Document:
@@ -68,7 +50,9 @@ class Document:
         resource = DRAFT202012.create_resource(document)
         self._registry: Registry[Any] = Registry().with_resource(URI, resource)
         self._validators: dict[str, Any] = {}
-        self._passed: set[tuple[str, str]] = set()  # short bodies that are sent over and over, as deferred answers are
+        # What was found right: buttons and rows come again with every edit of a message, answers with every use.
+        self._passed: set[tuple[str, str]] = set()
+        self._checker = validators.extend(Draft202012Validator, {"x-by-type": self._by_type})
 
     @staticmethod
     @functools.cache
@@ -134,23 +118,51 @@ class Document:
 
     def _check(self, pointer: tuple[str, ...], instance: Any) -> Errors:
         fragment = "/".join(quote(part.replace("~", "~0").replace("/", "~1"), safe="~") for part in pointer)
-        text = json.dumps(instance, sort_keys=True) if fragment in self._validators else ""
-        if (fragment, text) in self._passed:
-            return {}
         validator = self._validators.get(fragment)
         if validator is None:
-            validator = Checker({"$ref": f"{URI}#/{fragment}"}, registry=self._registry)
+            validator = self._checker({"$ref": f"{URI}#/{fragment}"}, registry=self._registry)
             self._validators[fragment] = validator
         errors: Errors = {}
-        for error in validator.iter_errors(instance):
+        for error in self._anew(fragment, instance, lambda: validator.iter_errors(instance)):
             errors.update(_complaints(error))
-        if text and not errors and len(text) <= REMEMBERED:
-            self._passed.add((fragment, text))
         return errors
+
+    def _anew(
+        self, schema: str, instance: Any, check: Callable[[], Iterator[ValidationError]]
+    ) -> list[ValidationError]:
+        """The errors of an instance, found again only if it is not known to have none."""
+        text = json.dumps(instance, sort_keys=True)
+        if (schema, text) in self._passed:
+            return []
+        errors = list(check())
+        if not errors and len(text) <= SHORT:
+            if len(self._passed) >= REMEMBERED:
+                self._passed.clear()
+            self._passed.add((schema, text))
+        return errors
+
+    def _by_type(
+        self, validator: Any, branches: dict[str, str], instance: Any, schema: dict[str, Any]
+    ) -> Iterator[ValidationError]:
+        """The keyword `x-by-type`: the branch that the instance's `type` names, and no other."""
+        if instance is None and schema.get("x-or-null"):
+            return
+        if not isinstance(instance, dict):
+            yield ValidationError(f"{instance!r} is not of type 'object'", validator="type", validator_value="object")
+            return
+        kind = instance.get("type")
+        if str(kind) not in branches or isinstance(kind, str | bool):
+            allowed = ", ".join(sorted(branches, key=int))
+            wrong = f'Value of field "type" must be one of ({allowed},).'
+            yield ValidationError(wrong, validator="x-by-type", validator_value=branches, path=["type"])
+            return
+        branch = branches[str(kind)]
+        yield from self._anew(branch, instance, lambda: validator.descend(instance, {"$ref": branch}))
 
 
 def _tell_apart(node: Any, schemas: dict[str, Any]) -> None:
-    """Give every union whose members have one `type` each the keyword `x-by-type` in its place."""
+    """Give every union whose members have one `type` each the keyword `x-by-type` in its place, and every union of
+    constants an `enum`."""
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         _tell_apart(child, schemas)
     if not isinstance(node, dict):
@@ -158,6 +170,10 @@ def _tell_apart(node: Any, schemas: dict[str, Any]) -> None:
     for keyword in ("oneOf", "anyOf"):
         members = node.get(keyword)
         if not isinstance(members, list):
+            continue
+        if all(isinstance(member, dict) and "const" in member for member in members):
+            node.pop(keyword)
+            node["enum"] = [member["const"] for member in members]
             continue
         references = [member["$ref"] for member in members if isinstance(member, dict) and "$ref" in member]
         nullable = {"type": "null"} in members
