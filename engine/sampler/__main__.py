@@ -49,7 +49,10 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument("--temp-directory", type=Path, metavar="DIR", dest="temp", help="default: the system's")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=defaults.device)
-    parser.add_argument("--max-batch", type=_positive, default=defaults.max_batch, metavar="N", help="rows in one pass")
+    parser.add_argument(
+        "--max-batch", type=_positive, default=defaults.max_batch, metavar="N", help="pictures that share one pass"
+    )
+    parser.add_argument("--exact", action="store_true", help="fill every pass up to one size: slower, the same bits")
     parser.add_argument("--no-built-in", action="store_false", dest="built_in", help="do not offer the built-in model")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when the parent process does")
     return Options(**vars(parser.parse_args(arguments)))

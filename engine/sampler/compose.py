@@ -54,7 +54,8 @@ class Options:
     output: Path | None = None
     temp: Path | None = None  # None: in the system's folder for temporary files
     device: str = "auto"  # auto, cpu, cuda
-    max_batch: int = 16  # rows of one forward pass
+    max_batch: int = 8  # pictures that share one forward pass
+    exact: bool = False  # every pass has the same size, so that company never changes a picture in half precision
     built_in: bool = True
     exit_with_parent: bool = False
     key: str = field(default="", repr=False)
@@ -209,7 +210,7 @@ def _torch_runtime(options: Options) -> RuntimeFactory:
             from engine.sampler.models.runtime import build as build_torch
         except ModuleNotFoundError as error:
             raise CannotStart(f"{error.name} is not installed: install Atelier with its extra `local`.") from error
-        return build_torch(folders, device=options.device, max_batch=options.max_batch)
+        return build_torch(folders, device=options.device, max_batch=options.max_batch, exact=options.exact)
 
     return factory
 

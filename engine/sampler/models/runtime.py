@@ -16,12 +16,16 @@ from engine.sampler.sampling.limits import CudaGauge
 
 _SHARE_OF_GPU = 0.75  # of its memory may hold checkpoints; the rest is for activations
 _SHARE_OF_RAM = 0.6
+_ROWS_OF_A_PICTURE = 2  # the prompt, and what is not wanted
 
 
 class TorchRuntime:
-    """What nodes use: `models` (read from files, kept in memory) and `batcher` (one thread that samples for all)."""
+    """What nodes use: `models` (read from files, kept in memory) and `batcher` (one thread that samples for all).
 
-    def __init__(self, *, device: torch.device, max_batch: int, budget: int | None = None) -> None:
+    At most `max_batch` pictures share a pass; with `exact` every pass has that size.
+    """
+
+    def __init__(self, *, device: torch.device, max_batch: int, exact: bool = False, budget: int | None = None) -> None:
         self.device = device
         placement = Placement(
             device=device,
@@ -31,7 +35,8 @@ class TorchRuntime:
         if budget is None:
             budget = int(self.memory()[0] * (_SHARE_OF_GPU if device.type == "cuda" else _SHARE_OF_RAM))
         self.models = Library(placement=placement, budget=budget)
-        self.batcher = Batcher(max_batch=max_batch, gauge=CudaGauge(device) if device.type == "cuda" else None)
+        gauge = CudaGauge(device) if device.type == "cuda" else None
+        self.batcher = Batcher(max_batch=_ROWS_OF_A_PICTURE * max_batch, exact=exact, gauge=gauge)
 
     @property
     def device_name(self) -> str:
@@ -67,13 +72,13 @@ class TorchRuntime:
         self.batcher.close()
 
 
-def build(folders: Folders, *, device: str, max_batch: int) -> TorchRuntime:
+def build(folders: Folders, *, device: str, max_batch: int, exact: bool = False) -> TorchRuntime:
     """Build the torch side for a device: "auto" (the first GPU, else the CPU), "cpu", "cuda" or "cuda:N".
 
     Raises ValueError for a device that is not there.
     """
     importlib.import_module("engine.sampler.models.networks")  # diffusers takes seconds: now, not in the first prompt
-    return TorchRuntime(device=_device(device), max_batch=max_batch)
+    return TorchRuntime(device=_device(device), max_batch=max_batch, exact=exact)
 
 
 def _device(name: str) -> torch.device:

@@ -268,6 +268,6 @@ def stacked(contexts: Sequence[Tensor]) -> Tensor:
 
 
 _NOT_FINITE = (
-    "The model's numbers broke down (NaN or infinite) at step {step} of {steps}. Lower the guidance (cfg), "
-    "take another sampler or scheduler, or try another checkpoint: this one may be damaged."
+    "nan-latent: the model's numbers broke down (NaN or infinite) at step {step} of {steps}. Lower the guidance (cfg), "
+    "take another sampler or scheduler, or another checkpoint: this one may be damaged."
 )
