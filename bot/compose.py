@@ -123,7 +123,7 @@ def build_child(settings: Settings) -> SamplerChild:
     arguments += ["--device", settings.sampler.device, "--max-batch", str(settings.sampler.max_batch)]
     for kind in SAMPLER_FOLDERS:
         arguments += [f"--{kind}-directory", str(folder / kind)]
-    arguments += ["--models-dir", str(models_folder(settings))]
+    arguments += ["--models-dir", str(models_folder(settings)), *(["--exact"] if settings.sampler.exact else [])]
     return SamplerChild(
         command=sampler_command(arguments),
         environment=child_environment(),

@@ -84,6 +84,8 @@ class SamplerSettings(Section):
     """auto (a GPU where there is one), cpu or cuda. CUDA_VISIBLE_DEVICES chooses among several GPUs."""
     max_batch: int = Field(default=8, ge=1, le=64)
     """The most pictures that share one forward pass, 1 to 64."""
+    exact: bool = False
+    """Fill every pass up to `max_batch`: on a GPU a picture then never depends on its company, but takes longer."""
     start_timeout: float = Field(default=120.0, ge=1, le=3600)
     """Seconds that it may take to answer after its start, 1 to 3600."""
 
