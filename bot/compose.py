@@ -182,18 +182,19 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
         adapters: list[Adapter] = [console, *([] if alone else build_platforms(settings, texts, studio, books, pool))]
-        upkeep = Upkeep(storage.retention)
+        beside = await build_beside(settings, storage, studio, pool, board, dispatcher, clock)
+        upkeep = Upkeep(storage.retention, expire=beside.inbox.expire)
+        metrics = build_metrics(storage, pool, dispatcher)
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,
             port=0 if alone else settings.http.port,
             console=console.route,
             prune=upkeep.route,
             ready=lambda: readiness(books, pool),
-            metrics=Metrics(books=books, deliveries=storage.deliveries, pool=pool, dispatcher=dispatcher).read,
+            metrics=metrics.read,
         )
         notice = await door.open()
         stack.push_async_callback(door.close)
-        beside = await build_beside(settings, storage, studio, pool, board, dispatcher, clock)
         models = models_folder(settings) if any(each.kind == "local" for each in settings.endpoints) else None
         service = Service(
             commands=build_commands(settings, texts, studio, beside, adapters, dispatcher, board, clock, models),
@@ -375,6 +376,13 @@ def build_pictures(storage: Storage, studio: Studio, pool: Pool, board: Board) -
         blobs=storage.blobs,
         pool=pool,
         board=board,
+    )
+
+
+def build_metrics(storage: Storage, pool: Pool, dispatcher: Dispatcher) -> Metrics:
+    """What Prometheus reads."""
+    return Metrics(
+        books=storage.books, deliveries=storage.deliveries, reviews=storage.reviews, pool=pool, dispatcher=dispatcher
     )
 
 

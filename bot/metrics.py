@@ -6,16 +6,23 @@ from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.model import JobStatus
 from engine.ports import Books, Deliveries
+from engine.ports_moderation import Reviews
+
+_REFUSED = "refused-"
+"""How the tallies of `engine.screening` begin."""
 
 
 class Metrics:
     """The service's gauges, in a registry of their own."""
 
-    def __init__(self, *, books: Books, deliveries: Deliveries, pool: Pool, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, *, books: Books, deliveries: Deliveries, reviews: Reviews, pool: Pool, dispatcher: Dispatcher
+    ) -> None:
         self._books = books
         self._deliveries = deliveries
         self._pool = pool
         self._dispatcher = dispatcher
+        self._reviews = reviews
         self._registry = CollectorRegistry()
         self._jobs = Gauge("atelier_jobs", "Jobs by status.", ["status"], registry=self._registry)
         self._backlog = Gauge(
@@ -29,6 +36,10 @@ class Metrics:
             ["what"],
             registry=self._registry,
         )
+        self._refused = Gauge(
+            "atelier_refused", "Requests and pictures that checks have refused.", ["category"], registry=self._registry
+        )
+        self._inbox = Gauge("atelier_inbox", "Jobs that wait for a moderator's decision.", registry=self._registry)
         self._running = Gauge("atelier_attempts_running", "Attempts on endpoints now.", registry=self._registry)
         self._endpoints = Gauge(
             "atelier_endpoint_ready", "1 if the endpoint answers.", ["endpoint"], registry=self._registry
@@ -43,6 +54,10 @@ class Metrics:
         tallies = await self._deliveries.tallies()
         for what in ("repeated", "moved", "repaired", "undeliverable"):
             self._tallies.labels(what=what).set(tallies.get(what, 0))
+        for name, count in tallies.items():
+            if name.startswith(_REFUSED):
+                self._refused.labels(category=name.removeprefix(_REFUSED)).set(count)
+        self._inbox.set(await self._reviews.waiting())
         self._running.set(self._dispatcher.running)
         for endpoint in self._pool.endpoints:
             self._endpoints.labels(endpoint=endpoint.name).set(1 if endpoint.ready else 0)

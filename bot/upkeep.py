@@ -1,6 +1,7 @@
 """What a service does for its data folder by itself: once a day what need not be kept is removed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,17 @@ EVERY = 86_400.0  # seconds
 class Upkeep:
     """Sweeps by the day, and when asked; never twice at once."""
 
-    def __init__(self, retention: "Retention", *, first: float = FIRST, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        retention: "Retention",
+        *,
+        expire: Callable[[], Awaitable[int]] | None = None,
+        first: float = FIRST,
+        every: float = EVERY,
+    ) -> None:
+        """`expire` ends what has been held too long for moderators to look at."""
         self._retention = retention
+        self._expire = expire
         self._first = first
         self._every = every
         self._turn = asyncio.Lock()
@@ -32,6 +42,8 @@ class Upkeep:
         await asyncio.sleep(self._first)
         while True:
             try:
+                if self._expire is not None:
+                    await self._expire()
                 async with self._turn:
                     await self._retention.sweep()
             except (AtelierError, OSError) as error:

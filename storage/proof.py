@@ -11,9 +11,20 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, FromClause, Select, bindparam, case, func, select
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, TaskStatus
+from engine.safety.verdicts import Screening
 from storage import ledger
 from storage.prepared import Prepared, Record, among
-from storage.tables import AttemptRow, DeliveryRow, EntryKind, JobRow, LedgerEntryRow, TaskRow, WalletRow, table_of
+from storage.tables import (
+    AttemptRow,
+    DeliveryRow,
+    EntryKind,
+    JobRow,
+    LedgerEntryRow,
+    PictureRow,
+    TaskRow,
+    WalletRow,
+    table_of,
+)
 from storage.transaction import Transaction
 
 _PAGE = 1000  # jobs that are looked at together
@@ -22,6 +33,7 @@ _OPEN_TASK = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 _ENDED_DELIVERY = (DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERABLE)
 _JOB, _TASK, _ATTEMPT = table_of(JobRow), table_of(TaskRow), table_of(AttemptRow)
 _DELIVERY, _ENTRY, _WALLET = table_of(DeliveryRow), table_of(LedgerEntryRow), table_of(WalletRow)
+_PICTURE = table_of(PictureRow)
 
 
 def _of_page(table: FromClause, *columns: ColumnElement[object]) -> Prepared:
@@ -31,7 +43,9 @@ def _of_page(table: FromClause, *columns: ColumnElement[object]) -> Prepared:
 
 
 _JOBS = Prepared(
-    select(_JOB.c.sequence, _JOB.c.id, _JOB.c.wallet_id, _JOB.c.status, _JOB.c.quote, _JOB.c.charged)
+    select(
+        *(_JOB.c.sequence, _JOB.c.id, _JOB.c.wallet_id, _JOB.c.status, _JOB.c.quote, _JOB.c.charged, _JOB.c.screening)
+    )
     .where(_JOB.c.sequence > bindparam("after"))
     .order_by(_JOB.c.sequence)
     .limit(_PAGE)
@@ -42,6 +56,16 @@ _ENTRIES = _of_page(
 _TASKS = _of_page(_TASK, _TASK.c.job_id, _TASK.c.id, _TASK.c.status, _TASK.c.cost, _TASK.c.ready)
 _ATTEMPTS = _of_page(_ATTEMPT, _ATTEMPT.c.job_id, _ATTEMPT.c.task_id, _ATTEMPT.c.status)
 _DELIVERIES = _of_page(_DELIVERY, _DELIVERY.c.job_id, _DELIVERY.c.status, _DELIVERY.c.repairs)
+
+_REJECTED_PICTURES = Prepared(
+    select(_TASK.c.job_id)
+    .select_from(_JOB.join(_TASK, _TASK.c.job_id == _JOB.c.id).join(_PICTURE, _PICTURE.c.task_id == _TASK.c.id))
+    .where(
+        _JOB.c.sequence > bindparam("after"),
+        _JOB.c.sequence <= bindparam("last"),
+        _JOB.c.screening == Screening.REJECTED.value,
+    )
+)
 
 
 def prove(tx: Transaction) -> list[str]:
@@ -64,6 +88,7 @@ class _Book:
     tasks: list[Record] = field(default_factory=list)
     attempts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # statuses by task
     deliveries: list[Record] = field(default_factory=list)
+    pictures: int = 0  # of a job that was rejected
 
 
 def _books(tx: Transaction) -> Iterator[_Book]:
@@ -79,6 +104,8 @@ def _books(tx: Transaction) -> Iterator[_Book]:
             books[attempt.job_id].attempts[attempt.task_id].append(attempt.status)
         for delivery in tx.rows(_DELIVERIES, **page):
             books[delivery.job_id].deliveries.append(delivery)
+        for picture in tx.rows(_REJECTED_PICTURES, **page):
+            books[picture.job_id].pictures += 1
         yield from books.values()
         after = jobs[-1].sequence
 
@@ -137,6 +164,10 @@ def _job_life(book: _Book) -> list[str]:
     shown_again = deliveries[0].repairs > 0 and JobStatus(job.status).ended  # and under way for another time
     if (status in _ENDED_DELIVERY) != JobStatus(job.status).ended and not shown_again:
         problems.append(f"job {job.id} is {job.status}, its delivery {status}")
+    if (status == DeliveryStatus.HELD) != (job.screening == Screening.HELD) and not JobStatus(job.status).ended:
+        problems.append(f"job {job.id} is screened as {job.screening}, its delivery {status}")
+    if job.screening == Screening.REJECTED and (job.charged or book.pictures):
+        problems.append(f"job {job.id} was rejected, and has its pictures or its charge")
     if status == DeliveryStatus.UNDELIVERABLE and job.charged and not shown_again:
         problems.append(f"job {job.id} was not delivered, and was not refunded")
     return problems

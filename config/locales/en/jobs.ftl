@@ -86,6 +86,7 @@ failure =
         [recipient-blocked] Atelier may not write to you.
         [message-too-large] The picture is too large for the chat.
         [delivery-expired] The chat could not be reached for a whole day.
+        [unsafe] A check did not let the picture be shown here.
         [expired] It waited too long without its turn coming.
         [nothing-can-run] Nothing could run it any more.
        *[other] Something went wrong on our side.

@@ -68,6 +68,7 @@ failure =
         [recipient-blocked] Atelier 不能给你发私信。
         [message-too-large] 图片太大，聊天发不了。
         [delivery-expired] 一整天都联系不上聊天。
+        [unsafe] 检查没有让这张图在这里展示。
         [expired] 它等得太久，一直没有轮到。
         [nothing-can-run] 已经没有端点能运行它。
        *[other] 我们这边出了问题。

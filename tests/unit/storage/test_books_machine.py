@@ -11,13 +11,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+from engine.accounts import AuditLine
 from engine.errors import AttemptUnknown, ChatGone, EndpointLost, InsufficientCredits, QueueFull, UnknownJob
 from engine.fairness import Bounds
 from engine.model import Attempt, AttemptStatus, Job, JobStatus, Lane, TaskStatus
+from engine.reviews import ABOUT, Kind, Outcome
+from engine.safety.verdicts import Finding, Ruling, Verdict
 from storage.books import SqlBooks
 from storage.database import Database
 from storage.policy import Policy
 from storage.proof import prove
+from storage.reviews import open_reviews
 from tests.fakes.books import NEEDS, HandClock, new_job, picture, somebody
 
 POLICY = Policy(
@@ -51,6 +55,7 @@ class BooksMachine(RuleBasedStateMachine):
     def open_database(self) -> None:
         self.database = Database.open_blocking(self.folder / "atelier.db")
         self.books = SqlBooks(self.database, self.clock, POLICY)
+        self.reviews = open_reviews(self.database, self.clock)
 
     def teardown(self) -> None:
         self.database.close_blocking()
@@ -106,10 +111,30 @@ class BooksMachine(RuleBasedStateMachine):
     def start(self, attempt: Attempt) -> None:
         self.loop.run_until_complete(self.books.start(attempt.id))
 
-    @rule(attempt=attempts, measured=st.integers(0, 2000), count=st.integers(0, 2))
-    def settle(self, attempt: Attempt, measured: int, count: int) -> None:
+    @rule(
+        attempt=attempts,
+        measured=st.integers(0, 2000),
+        count=st.integers(0, 2),
+        verdict=st.sampled_from([Verdict.ALLOW, Verdict.ALLOW, Verdict.SPOILER, Verdict.HOLD]),
+    )
+    def settle(self, attempt: Attempt, measured: int, count: int, verdict: Verdict) -> None:
         pictures = [picture(f"{attempt.id}{n}") for n in range(count)]
-        self.loop.run_until_complete(self.books.settle(attempt.id, pictures, 1.0, measured))
+        ruling = Ruling(verdict=verdict, finding=Finding(category="sexual", rule="r"))
+        self.loop.run_until_complete(self.books.settle(attempt.id, pictures, 1.0, measured, ruling=ruling))
+
+    @rule(job=jobs, outcome=st.sampled_from(Outcome))
+    def decide(self, job: Job, outcome: Outcome) -> None:
+        run = self.loop.run_until_complete
+        before = {(review.view.job.id, review.kind) for review in run(self.reviews.inbox(None, limit=1000))}
+        line = AuditLine(actor="test:mod", action=outcome, target=job.id)
+        decided = run(self.reviews.decide(job.id, outcome, "", line))
+        assert not decided.done or (job.id, ABOUT[outcome]) in before
+        if outcome in (Outcome.APPROVED, Outcome.SPOILER, Outcome.REJECTED):
+            assert decided.done == ((job.id, Kind.HELD) in before)
+
+    @rule(job=jobs, who=st.integers(0, 2))
+    def report(self, job: Job, who: int) -> None:
+        self.loop.run_until_complete(self.reviews.report(job.id, self.people[who].id, 0, ""))
 
     @rule(attempt=attempts, retry=st.booleans(), elsewhere=st.booleans())
     def fail(self, attempt: Attempt, retry: bool, elsewhere: bool) -> None:
