@@ -224,8 +224,9 @@ class DiscordAdapter:
 
     def _card(self, place: Place, reply: Reply, *, kept_preview: bool = False) -> Card:
         notes = []
-        if place.kind == BORROWED and reply.tone is Tone.WORKING:
-            notes.append(self._words.say(place.locale, "install-private"))
+        if reply.tone is Tone.WORKING:
+            notes += [f"<@{place.owner_id}>"] if place.kind == "" and place.owner_id.isdigit() else []
+            notes += [self._words.say(place.locale, "install-private")] if place.kind == BORROWED else []
         return self._cards.card(reply, place.locale, owner_id=place.owner_id, notes=notes, kept_preview=kept_preview)
 
     async def _lend(self, client: Client, place: Place, card: Card, nonce: str) -> str:

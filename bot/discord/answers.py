@@ -98,7 +98,7 @@ class Answers:
 
     async def _all(self, interaction: Interaction, reply: Reply) -> None:
         """Say all of it, in as many messages as that takes."""
-        first, *others = self._cards.all_of(reply, str(interaction.locale), owner_id=str(interaction.user.id))
+        first, *others = self._cards.all_of(reply, str(interaction.locale))
         await self._edit(interaction, first)
         await self._follow(interaction, others)
 

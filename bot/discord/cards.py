@@ -13,10 +13,11 @@ from discord import ui
 from bot.discord.buttons import action_button
 from bot.discord.words import MOST_TEXT, Words, pages, shortened
 from bot.ladder import File
-from bot.replies import Reply, Tone
+from bot.replies import Button, Reply, Tone
 
 MOST_FILES = 10  # of one message
 MOST_ROWS = 5
+FEW_FILES, FEW_ROWS = 4, 3  # more files than that leave room for no more rows: a message has at most 40 components
 LONGEST_ALT = 1_024  # characters of what a picture shows, for those who do not see it
 PREVIEW = "preview.jpg"
 COLOURS = {
@@ -86,9 +87,9 @@ class Cards:
         body = pages(lines, MOST_TEXT - 100 - sum(len(note) + 4 for note in notes))[0]
         return self._made(reply, locale, body, notes, kept_preview=kept_preview, rows=rows)
 
-    def all_of(self, reply: Reply, locale: str, *, owner_id: str = "") -> list[Card]:
+    def all_of(self, reply: Reply, locale: str) -> list[Card]:
         """Give as many cards as the lines of an answer need; the last has its files and buttons."""
-        bodies = pages(self._words.lines(locale, reply.lines, owner_id=owner_id))
+        bodies = pages(self._words.lines(locale, reply.lines))
         first = [_plain(body, reply.tone) for body in bodies[:-1]]
         return [*first, self._made(reply, locale, bodies[-1], ())]
 
@@ -119,20 +120,27 @@ class Cards:
             container.add_item(ui.MediaGallery(gallery))
         if reply.preview is not None:
             sent.append(_sendable(PREVIEW, reply.preview, ""))
-        for row in [*self._rows(reply, locale), *rows][:MOST_ROWS]:
+        room = MOST_ROWS if len(uploads) <= FEW_FILES else FEW_ROWS
+        for row in [*self._rows(reply, locale), *rows][:room]:
             container.add_item(row)
-        foot = [*notes, *([f"`{reply.job_id}`"] if reply.job_id and reply.tone is not Tone.WORKING else [])]
+        left_out = len(reply.files) - len(uploads)
+        told = [self._words.say(locale, "files-left-out", count=left_out)] if left_out else []
+        foot = [*notes, *told, *([f"`{reply.job_id}`"] if reply.job_id and reply.tone is not Tone.WORKING else [])]
         if foot:
             container.add_item(ui.TextDisplay("\n".join(f"-# {note}" for note in foot)))
         size = max((len(upload.file.data) for upload in uploads), default=0)
         return Card(view=view_of(container), files=tuple(sent), size=size)
 
     def _rows(self, reply: Reply, locale: str) -> list[ui.ActionRow[Any]]:
-        return [
-            ui.ActionRow(*(action_button(button, self._words, locale) for button in row[:5]))
-            for row in reply.buttons
-            if row
-        ]
+        """The buttons, each once: Discord takes no message that has one twice."""
+        seen: set[Button] = set()
+        rows: list[ui.ActionRow[Any]] = []
+        for row in reply.buttons:
+            fresh = [button for button in dict.fromkeys(row) if button not in seen][:5]
+            seen.update(fresh)
+            if fresh:
+                rows.append(ui.ActionRow(*(action_button(button, self._words, locale) for button in fresh)))
+        return rows
 
 
 def _plain(body: str, tone: Tone) -> Card:

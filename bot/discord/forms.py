@@ -94,12 +94,10 @@ def turned(panel: Panel, form: Form, name: str, start: int) -> Panel:
 
 def _select(one: FormField, start: int) -> Select:
     """One page of a field's choices, with the chosen one on the first."""
-    choices = [choice for choice in one.choices if 0 < len(choice) <= LONGEST_CHOICE]
+    known = dict.fromkeys((one.value, *one.choices))
+    choices = [choice for choice in known if 0 < len(choice) <= LONGEST_CHOICE]
     if len(choices) <= MOST_CHOICES:
         return Select(field=one.name, choices=tuple(choices), chosen=one.value)
-    if one.value in choices:
-        choices.remove(one.value)
-        choices.insert(0, one.value)
     size = MOST_CHOICES - 2  # room for the chosen one and for the way on
     start = start if 0 < start < len(choices) else 0
     onward = start + size

@@ -28,9 +28,9 @@ from bot.discord.presses import Presses
 from bot.discord.questions import Question, Questions
 from bot.discord.words import Words, shortened
 from bot.given import line_of
-from bot.replies import Reply, error_reply
+from bot.replies import Reply, Tone, error_reply, text
 from bot.template_commands import TemplateCommand
-from engine.errors import AtelierError, NotPermitted
+from engine.errors import AtelierError
 from engine.model import OptionValue
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,8 @@ class Interactions:
         try:
             if makes_messages(command.name) and (missing := missing_permission(interaction)):
                 named = self._words.say(str(interaction.locale), f"permission-{missing.replace('_', '-')}")
-                return error_reply(NotPermitted(chat=channel_name(interaction.channel), missing=named))
+                needed = text("permission-missing", permission=named, chat=channel_name(interaction.channel))
+                return Reply(lines=(needed,), tone=Tone.REFUSED, private=True)
             images = {name: await self._attachments.fetch(one, name=name) for name, one in pictures.items()}
         except AtelierError as error:
             return error_reply(error)

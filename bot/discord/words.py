@@ -49,7 +49,10 @@ class Words:
     def lines(self, locale: str, texts: Sequence[Text], *, owner_id: str = "") -> list[str]:
         """Write the lines of a reply; the owner's name becomes a mention of them."""
         most = LONGEST_FIELD if len(texts) < LISTED else LONGEST_LISTED
-        return [self._line(locale, text, owner_id, most) for text in texts]
+        lines = [self._line(locale, text, owner_id, most) for text in texts]
+        if len(texts) > 2 and len({text.key for text in texts[1:]}) == 1:  # a title and what stands under it
+            return [f"**{lines[0]}**", *(f"- {line}" for line in lines[1:])]
+        return lines
 
     def _line(self, locale: str, text: Text, owner_id: str, most: int) -> str:
         fields = {name: self._field(value, most) for name, value in text.fields.items()}

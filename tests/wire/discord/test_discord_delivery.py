@@ -99,6 +99,19 @@ async def test_spoilers_and_files_that_are_no_pictures(stage: Stage) -> None:
     assert [file.filename for file in ann.latest(stage.art).attachments] == [f"{JOB}-1.txt"]
 
 
+async def test_what_does_not_fit_into_one_message_is_said(stage: Stage) -> None:
+    ann = stage.server.world.member(stage.guild, "ann")
+    await stage.adapter.post(place(stage), result(*(picture() for _ in range(12))), nonce="n1")
+    assert len(ann.latest(stage.art).pictures()) == 10
+    assert "2 files more" in ann.latest(stage.art).text
+    many = result(*(b"words" for _ in range(10)), mime="text/plain")
+    rows = tuple((Button(action="upscale", job_id=JOB, index=number),) * 2 for number in range(1, 6))
+    many = replace(many, buttons=rows)
+    await stage.adapter.post(place(stage), many, nonce="n2")
+    assert len(ann.latest(stage.art).attachments) == 10
+    assert len(ann.latest(stage.art).controls()) == 3, "no button twice, and no more rows than there is room for"
+
+
 async def test_only_a_ping_calls_and_only_its_owner(stage: Stage) -> None:
     ann, bob = (stage.server.world.member(stage.guild, name) for name in ("ann", "bob"))
     where = place(stage, owner_id=str(ann.id))

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from tests.fakes.discord.messages import Message
 from tests.fakes.discord.people import Person
+from tests.fakes.discord.permissions import P
 from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.discord.world import Channel
+from tests.fakes.endpoint import Hang
 from tests.wire.discord.conftest import Home, housed
 
 
@@ -82,3 +84,16 @@ async def test_wrong_flags_and_odd_prompts_are_answered_privately(home: Home) ->
     said = await (await ann.slash(home.art, "imagine", prompt="x" * 6_000)).response()
     assert said.private_to is ann.user
     assert bob.sees(home.art) == []
+
+
+async def test_lists_name_everybody_by_their_own_name(home: Home) -> None:
+    mods = home.server.world.role(home.guild, "Mods", P.MANAGE_GUILD)
+    ann, mod = (home.server.world.member(home.guild, name) for name in ("ann", "mod"))
+    mod = home.server.world.member(home.guild, "mod", roles=(mods,))
+    home.house.endpoints[0].script.append(Hang())
+    await (await ann.slash(home.art, "imagine", prompt="a red house")).ack()
+    await home.server.until(lambda: any(mod.sees(home.art)), within=20.0)
+    assert ann.mention in mod.latest(home.art).text
+    said = await (await mod.slash(home.art, "mod queue")).response()
+    assert "ann" in said.text
+    assert mod.mention not in said.text

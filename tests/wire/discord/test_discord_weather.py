@@ -155,3 +155,8 @@ async def test_it_starts_again_where_it_was_stopped(server: FakeDiscord, tmp_pat
     for _ in range(2):
         async with started(adapter, lambda command: None):  # type: ignore[arg-type, return-value]
             pass
+
+
+async def test_figures_stand_beside_its_name(stage: Stage) -> None:
+    await stage.server.until(lambda: stage.server.gateway.presences, within=20.0)
+    assert "Jobs 4 · GPUs 2" in str(stage.server.gateway.presences[-1])
