@@ -8,7 +8,7 @@ from torch import Tensor
 from torchsde import BrownianTree  # type: ignore[attr-defined]
 
 NoiseSource = Callable[[], Tensor]
-_AHEAD = 256  # values of a Brownian path that are found before a run begins
+_AHEAD = 64  # values of a Brownian path that are found before a run begins
 
 
 def initial_noise(shape: Sequence[int], seed: int, picked: Sequence[int] = ()) -> Tensor:

@@ -56,6 +56,7 @@ def _tiny(pairs: int) -> Iterator[Line]:
     yield from scenes.alone(stand, _TINY_JOB, pairs=pairs)
     yield from scenes.together(stand, _TINY_JOB, pairs=pairs)
     yield from scenes.joining(stand, _TINY_JOB)
+    yield from scenes.company(stand, _TINY_JOB)
     yield from scenes.alternating(stand, other, _TINY_JOB, pairs=pairs)
     stand.batcher.close()
     other.batcher.close()
@@ -79,6 +80,7 @@ def _gpu(pairs: int) -> Iterator[Line]:
         for people in _CROWDS:
             yield from scenes.crowd(stand, job, people, rounds=max(1, 16 // people))
         yield from scenes.joining(stand, job)
+        yield from scenes.company(stand, job)
         stand.batcher.close()
 
 

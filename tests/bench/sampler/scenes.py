@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import median, quantiles
 
@@ -96,6 +97,18 @@ def alternating(first: Stand, second: Stand, job: Job, *, pairs: int) -> Iterato
     found = interleaved(one, both, pairs=pairs)
     what = f"{_named(first, job)}: pictures a minute with two checkpoints in turns, to one checkpoint"
     yield what, f"{found.median:.2f}", f"{240 / found.second:.1f} to {240 / found.first:.1f} a minute, {found.spread()}"
+
+
+def company(stand: Stand, job: Job) -> Iterator[Line]:
+    """How far a picture in company is from the same one drawn alone, in 8-bit channels."""
+    alone = stand.ours(job, 4 * _FAR)
+    numbers = range(4 * _FAR, 4 * _FAR + PEOPLE)
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        ours = next(iter(list(pool.map(lambda number: stand.ours(job, number), numbers))))
+    off = (alone * 255).round() - (ours * 255).round()
+    figures = f"mean {off.abs().mean():.4f}, {(off != 0).float().mean():.2%} of all channels differ"
+    what = f"{_named(stand, job)}: a picture among {PEOPLE} people's and the same alone differ at most by, of 255"
+    yield what, f"{off.abs().max():.0f}", figures
 
 
 def crowd(stand: Stand, job: Job, people: int, *, rounds: int) -> Iterator[Line]:
