@@ -1,4 +1,4 @@
-"""What Discord demands of a message's or modal's components beyond their shape, and how it shows them afterwards.
+"""What Discord demands of a message's or modal's components beyond their shape.
 
 Sources: Discord's component reference and the codes of its "Invalid Form Body" answers.
 """
@@ -6,11 +6,10 @@ Sources: Discord's component reference and the codes of its "Invalid Form Body" 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from tests.fakes.discord.errors import REQUIRED, Errors
-from tests.fakes.discord.messages import Attachment, walk
 
 ROW, BUTTON, SELECT, INPUT = 1, 2, 3, 4
 USER_SELECT, ROLE_SELECT, MENTIONABLE_SELECT, CHANNEL_SELECT = 5, 6, 7, 8
@@ -199,67 +198,6 @@ def _check_media(path: str, url: str, names: set[str], urls: set[str]) -> Errors
         schemes = "Scheme must be one of ('http', 'https', 'attachment')."
         return {f"{path}.url": ("URL_TYPE_INVALID_SCHEME", f"Scheme is not supported. {schemes}")}
     return {}
-
-
-def shown(components: list[dict[str, Any]], files: list[Attachment]) -> list[dict[str, Any]]:
-    """As messages carry them: numbered, with defaults, and with the files that they refer to resolved."""
-    taken = {part["id"] for part in walk(components) if part.get("id")}
-    numbers = (number for number in range(1, 10_000) if number not in taken)
-    by_name = {file.filename: file for file in files}
-    by_url = {file.url: file for file in files}
-
-    def media(of: Mapping[str, Any]) -> dict[str, Any]:
-        url = str(of["url"])
-        file = by_name.get(url.removeprefix("attachment://")) if url.startswith("attachment://") else by_url.get(url)
-        item: dict[str, Any] = {"url": url, "proxy_url": url, "id": "0", "loading_state": 2, "flags": 0}
-        if file is not None:
-            item |= {"url": file.url, "proxy_url": file.url, "id": str(file.id), "attachment_id": str(file.id)}
-            item |= {"content_type": file.file.content_type, "width": file.width, "height": file.height}
-        return item
-
-    def one(part: dict[str, Any]) -> dict[str, Any]:
-        made = _said(part)
-        made["id"] = part.get("id") or next(numbers)
-        for key in ("components", "accessory"):
-            if key in made:
-                inner = made[key]
-                made[key] = [one(child) for child in inner] if isinstance(inner, list) else one(inner)
-        match part["type"]:
-            case 2:  # a button
-                made.setdefault("disabled", False)
-            case 3:
-                made["options"] = [_said(option) for option in part["options"]]
-                made = {"min_values": 1, "max_values": 1, "disabled": False} | made
-            case 5 | 6 | 7 | 8:
-                made = {"min_values": 1, "max_values": 1, "disabled": False} | made
-            case 11:
-                made = made | {"media": media(part["media"])}
-                made = {"description": None, "spoiler": False} | made
-            case 12:
-                defaults = {"description": None, "spoiler": False}
-                made["items"] = [
-                    defaults | {k: v for k, v in item.items() if v is not None} | {"media": media(item["media"])}
-                    for item in part["items"]
-                ]
-            case 13:
-                name = part["file"]["url"].removeprefix("attachment://")
-                made["file"] = media(part["file"])
-                made = {"spoiler": False, "name": name, "size": len(by_name[name].file.data)} | made
-            case 14:
-                made = {"spacing": 1, "divider": True} | made
-            case 17:
-                made = {"accent_color": None, "spoiler": False} | made
-        return made
-
-    return [one(part) for part in components]
-
-
-def _said(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is null, in an emoji too."""
-    said = {key: value for key, value in part.items() if value is not None}
-    if "emoji" in said:
-        said["emoji"] = {key: value for key, value in said["emoji"].items() if value is not None}
-    return said
 
 
 def check_modal(form: dict[str, Any]) -> Errors:

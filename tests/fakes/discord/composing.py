@@ -11,6 +11,7 @@ from tests.fakes.discord.embeds import check_embeds, shown_embeds
 from tests.fakes.discord.errors import Errors, Refusal, form_error
 from tests.fakes.discord.messages import SETTABLE, Attachment, File, Flag, Message, size_of
 from tests.fakes.discord.permissions import P, in_channel
+from tests.fakes.discord.showing import shown
 from tests.fakes.discord.world import MIB, Channel, User
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Composer:
         if embeds is not None:
             message.embeds = shown_embeds(embeds, kept)
         if layout is not None:
-            message.components = components.shown(layout, kept)
+            message.components = shown(layout, kept)
 
     def _attachments(self, message: Message, draft: Draft, files: Files, errors: Errors) -> list[Attachment]:
         """Which files the message has then: those of `attachments` that it had, and the new ones."""
