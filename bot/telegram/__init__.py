@@ -1,0 +1,1 @@
+"""Telegram: the adapter on python-telegram-bot."""

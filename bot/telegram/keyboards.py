@@ -1,0 +1,53 @@
+"""Buttons as Telegram shows them: inline keyboards, of which every button says by itself what it means."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.actions import ACTIONS
+from bot.replies import Button
+from bot.telegram.ids import LONGEST, Look, Target
+from bot.telegram.words import Words, shortened
+
+LONGEST_LABEL = 40  # characters of a button
+Row: TypeAlias = tuple[InlineKeyboardButton, ...]
+
+
+def keyboard(rows: Sequence[Sequence[InlineKeyboardButton]]) -> InlineKeyboardMarkup | None:
+    """Put rows together; None without any."""
+    kept = [tuple(row) for row in rows if row]
+    return InlineKeyboardMarkup(kept) if kept else None
+
+
+def action_rows(words: Words, locale: str, rows: Sequence[Sequence[Button]]) -> list[Row]:
+    """Make the rows of a reply's buttons."""
+    return [tuple(action_button(words, locale, button) for button in row) for row in rows]
+
+
+def action_button(words: Words, locale: str, button: Button) -> InlineKeyboardButton:
+    """Make one button; its sign stands before its words, or alone."""
+    action = ACTIONS.get(button.action)
+    emoji = action.emoji if action is not None else ""
+    label = words.say(locale, f"action-{button.action}", index=button.index)
+    if emoji and (button.bare or button.index == 0):
+        label = emoji if button.bare else f"{emoji} {label}"
+    target = Target(action=button.action, job_id=button.job_id, index=button.index)
+    return data_button(label, target.id)
+
+
+def data_button(label: str, data: str) -> InlineKeyboardButton:
+    """Make a button that comes back as a press."""
+    if len(data.encode()) > LONGEST:
+        raise ValueError(f"{data} is longer than a button's data may be")
+    return InlineKeyboardButton(shortened(label, LONGEST_LABEL), callback_data=data)
+
+
+def link_button(label: str, username: str, payload: str) -> InlineKeyboardButton:
+    """Make a button that opens the conversation with us."""
+    return InlineKeyboardButton(shortened(label, LONGEST_LABEL), url=f"https://t.me/{username}?start={payload}")
+
+
+def look_button(words: Words, locale: str, look: Look) -> InlineKeyboardButton:
+    """Make the button that shows a list anew."""
+    return data_button(f"🔄 {words.say(locale, 'look-again')}", f"look:{look.name}")
