@@ -244,6 +244,8 @@ class PlatformDelivery:
             shown.over = not error.retryable
             if not shown.over:
                 self._again_after(error.retry_after or PROGRESS_RETRY, call)
+            elif view.job.private and delivery.place.asked_in:  # nobody could be given it: none of it need be made
+                await self._tools.studio.withdraw(view.job.id, error)
         else:
             shown.fingerprint = fingerprint(reply)
             shown.preview_at = self._now() if reply.preview is not None else shown.preview_at

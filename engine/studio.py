@@ -12,7 +12,7 @@ from engine.admission import Access, Admission, placed, require_power
 from engine.board import Board, steps
 from engine.caps import capped
 from engine.endpoints.pool import ModelCard, Pool
-from engine.errors import Forbidden, JobStarted, NothingCanRun, UnknownJob
+from engine.errors import AtelierError, Forbidden, JobStarted, NothingCanRun, UnknownJob
 from engine.images import ImageLimits, KeptImage, clean_image, picture_size, transparent_part
 from engine.model import (
     Actor,
@@ -206,11 +206,20 @@ class Studio:
         if view.job.person_id != actor.person.id:
             who = f"{actor.identity.platform}:{actor.identity.id}"
             await self._books.audit(who, "cancel", job_id, {}, community_id=view.job.community_id)
+        await self._stop(job_id, running)
+        return job
+
+    async def withdraw(self, job_id: str, error: AtelierError) -> None:
+        """Stop a job whose result can reach nobody, for the delivery; what was held for it returns."""
+        _, running = await self._books.cancel(job_id, error.code)
+        await self._stop(job_id, running)
+        log.info("withdrawn", job=job_id, error=error.code)
+
+    async def _stop(self, job_id: str, running: Sequence[Attempt]) -> None:
         for attempt in running:
             await self._dispatch.abandon(attempt)
         self._board.changed(job_id)
         self._dispatch.wake()
-        return job
 
     async def show(self, actor: Actor, job_id: str) -> JobView:
         """A job that the actor may see, with its ETA. Raises UnknownJob for one they may not."""

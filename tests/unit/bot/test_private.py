@@ -116,6 +116,22 @@ async def test_whoever_has_blocked_us_gets_the_credits_back_and_is_told_without_
     assert (after.available, after.held) == (before.available, 0)
 
 
+async def test_what_can_reach_nobody_is_stopped_before_it_is_made(tmp_path: Path) -> None:
+    endpoint = FakeEndpoint(slots=8)
+    endpoint.script = [Hang()]
+    async with open_house(tmp_path, endpoints=[endpoint]) as house:
+        await house.studio.until_ready(5)
+        house.adapter.blocked.add("1")
+        reply = await private(house)
+        view = await house.ended(reply.jobs[0])
+        assert (view.job.status, view.job.reason) == ("cancelled", "recipient-blocked")
+        await until(lambda: public(house))
+        assert [line.key for line in public(house)[0].lines] == ["private-unreachable"]
+        actor = await house.studio.actor(ADA, locale="en")
+        assert (await house.studio.balance(actor)).held == 0
+        assert view.job.charged == 0
+
+
 async def test_nothing_private_is_shown_to_others_by_any_answer(house: House) -> None:
     job_id = (await private(house)).jobs[0]
     await house.ended(job_id)

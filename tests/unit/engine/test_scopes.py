@@ -203,6 +203,7 @@ CASES: dict[str, Call] = {
 
 WITHOUT_ACTOR = {
     "Studio.actor": "makes the actor",
+    "Studio.withdraw": "the delivery's, of what can reach nobody",
     "Studio.with_eta": "adds to a job that was shown",
     "Studio.until_ready": "waits for endpoints",
     "Studio.look_again": "reads what endpoints offer",
