@@ -226,7 +226,10 @@ class Deliveries(Protocol):
         """The deliveries of these jobs, in any order."""
 
     async def positions(self) -> Mapping[str, int]:
-        """The place in the queue of every job of which something waits, by job id; 1 is next."""
+        """The place in the queue of the jobs whose turn comes within some thousand tasks, by job id; 1 is next.
+
+        It takes the same time however long the queue is.
+        """
 
     async def posting(self, delivery_id: str, *, counted: bool) -> bool:
         """Note that the message is about to be posted; True if an earlier post may have arrived.

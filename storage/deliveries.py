@@ -18,6 +18,7 @@ from storage.tables import DeliveryRow, JobRow, TallyRow, TaskRow, table_of
 from storage.transaction import Transaction
 from storage.views import delivery_from
 
+POSITIONS = 10_000  # waiting tasks whose jobs are told their place; further back it changes more often than it helps
 CLOCK_WENT_BACK = 900.0  # seconds ahead that nothing is ever put off by: whatever says so was due already
 
 _DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
@@ -38,6 +39,12 @@ _SENT = Prepared(
     .join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
     .where(_DELIVERY.c.id == bindparam("delivery_id"))
     .with_for_update()
+)
+_IN_ORDER = Prepared(
+    select(_TASK.c.job_id)
+    .where(_TASK.c.status == TaskStatus.QUEUED)
+    .order_by(_TASK.c.lane, _TASK.c.start_tag, _TASK.c.sequence)
+    .limit(bindparam("first"))
 )
 _WITH_PLACE = select(_DELIVERY, _JOB.c.place.label("job_place")).join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
 _OF_JOB = Prepared(_WITH_PLACE.where(_DELIVERY.c.job_id == bindparam("job_id")))
@@ -65,17 +72,12 @@ def of_jobs(tx: Transaction, job_ids: Collection[str]) -> tuple[Delivery, ...]:
     return tuple(delivery_from(row) for row in rows)
 
 
-def positions(session: Session) -> dict[str, int]:
-    """Give the place in the queue of every job of which something waits: 1 is next.
+def positions(tx: Transaction, first: int = POSITIONS) -> dict[str, int]:
+    """Give the place in the queue of the jobs of the `first` tasks that wait: 1 is next.
 
     A job stands where the first of its waiting tasks does, as `views` says of one job.
     """
-    waiting = (
-        select(col(TaskRow.job_id))
-        .where(col(TaskRow.status) == TaskStatus.QUEUED)
-        .order_by(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
-    )
-    in_order = dict.fromkeys(session.scalars(waiting))
+    in_order = dict.fromkeys(row.job_id for row in tx.rows(_IN_ORDER, first=first))
     return {job_id: position for position, job_id in enumerate(in_order, start=1)}
 
 

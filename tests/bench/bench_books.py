@@ -1,41 +1,63 @@
-"""How many jobs the books take through their whole life, beside a loop of one-row transactions on the same disk."""
+"""How many jobs the books take through their whole life, beside loops of bare transactions on the same disk."""
 
 import asyncio
 import gc
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
 from engine.model import JobStatus, Person
 from engine.ports import Books
+from storage.database import Database
 from storage.database_sqlite import COMMON_PRAGMAS
 from storage.policy import Policy
+from storage.proof import prove
 from tests.bench.conftest import Report
-from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
+from tests.fakes.books import NEEDS, OpenBooks, books_in, new_job, picture, somebody
 
 JOBS = 1500
 IN_FLIGHT = 100
+ROWS = 200  # characters in a row of the bare loops
+VERBS = (7, 7, 2, 11, 2, 4)  # rows that each durable verb of a job of one picture writes at most
 RAW_TRANSACTIONS = 400
+RAW_LIVES = 100
 RATE = 200  # accepts a second, whether the last one has returned or not
 SECONDS = 10
+PROVED = 100_000  # jobs
 WIDE = Policy(grant=10**9, max_queued_jobs=10**6)
 
 
-def raw_rate(folder: Path) -> float:
-    """Transactions a second of a bare loop: one row each, committed before the next."""
+def bare_rate(folder: Path, rows: Sequence[int], times: int) -> float:
+    """How often a second a bare loop does these transactions of so many rows, each committed before the next."""
     with closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as connection:
         for pragma in COMMON_PRAGMAS:
             connection.execute(pragma)
         connection.execute("CREATE TABLE IF NOT EXISTS line (id INTEGER PRIMARY KEY, text TEXT, at REAL)")
         began = time.perf_counter()
-        for number in range(RAW_TRANSACTIONS):
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT INTO line (text, at) VALUES (?, ?)", ("x" * 200, number))
-            connection.execute("COMMIT")
-        return RAW_TRANSACTIONS / (time.perf_counter() - began)
+        for number in range(times):
+            for count in rows:
+                connection.execute("BEGIN IMMEDIATE")
+                for _ in range(count):
+                    connection.execute("INSERT INTO line (text, at) VALUES (?, ?)", ("x" * ROWS, number))
+                connection.execute("COMMIT")
+        return times / (time.perf_counter() - began)
+
+
+def fsync_time(folder: Path) -> float:
+    """Seconds that the disk takes to keep an append of one page."""
+    times = []
+    with (folder / "synced").open("ab", buffering=0) as file:
+        for _ in range(100):
+            file.write(b"x" * 4096)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return median(times)
 
 
 async def people(books: Books, count: int) -> list[Person]:
@@ -63,22 +85,61 @@ async def live(books: Books, who: Sequence[Person], numbers: Sequence[int]) -> N
     await asyncio.gather(*(one(number) for number in numbers))
 
 
+@dataclass
+class Statements:
+    """Counts what the books ask of the database, commits included."""
+
+    count: int = 0
+
+    def __call__(self, text: str) -> None:
+        self.count += text != "committed"
+
+
+async def rows_written(database: Database) -> int:
+    """Rows that the writer has changed since it was opened."""
+    return await database.write(lambda tx: int(tx.connection().exec_driver_sql("SELECT total_changes()").scalar_one()))
+
+
 async def bench_whole_lives(tmp_path: Path, report: Report) -> None:
-    """Acknowledged means committed, for every verb of every job."""
-    async with books_in(tmp_path, WIDE) as opened:
+    """Acknowledged means committed, for every verb of every job; the bare loops run before and after."""
+    statements = Statements()
+    async with books_in(tmp_path, WIDE, on_statement=statements) as opened:
         who = await people(opened.books, 50)
         await live(opened.books, who, range(JOBS, JOBS + 100))  # compiles the statements
-        before = raw_rate(tmp_path)
-        began = time.perf_counter()
+        single, same_rows = [bare_rate(tmp_path, [1], RAW_TRANSACTIONS)], [bare_rate(tmp_path, VERBS, RAW_LIVES)]
+        statements.count, rows = 0, await rows_written(opened.database)
+        cpu, began = time.process_time(), time.perf_counter()
         await live(opened.books, who, range(JOBS))
-        rate = JOBS / (time.perf_counter() - began)
-        raw = (before + raw_rate(tmp_path)) / 2
+        rate, cpu = JOBS / (time.perf_counter() - began), (time.process_time() - cpu) / JOBS
+        asked = statements.count / JOBS
+        rows = await rows_written(opened.database) - rows
+        assert rows / JOBS <= sum(VERBS)
+        single.append(bare_rate(tmp_path, [1], RAW_TRANSACTIONS))
+        same_rows.append(bare_rate(tmp_path, VERBS, RAW_LIVES))
         assert (await opened.books.counts())[JobStatus.DONE] == JOBS + 100
     report.figures(
         "jobs through their whole life, to transactions of a bare loop",
-        rate / raw,
-        f"{rate:.0f} jobs/s to {raw:.0f} transactions/s",
+        rate / (sum(single) / 2),
+        f"{rate:.0f} jobs/s to {sum(single) / 2:.0f} transactions/s; {cpu * 1000:.2f} ms of processor and"
+        f" {asked:.0f} statements a job, an fsync takes {fsync_time(tmp_path) * 1000:.2f} ms",
     )
+    report.figures(
+        "the same, to a bare loop that commits as often and writes as many rows",
+        rate / (sum(same_rows) / 2),
+        f"{rate:.0f} jobs/s to {sum(same_rows) / 2:.0f}/s of {len(VERBS)} transactions with {rows / JOBS:.0f} rows",
+    )
+
+
+async def bench_verbs_alone(tmp_path: Path, report: Report) -> None:
+    """One job at a time: nothing shares a commit, and each verb waits for its own fsync."""
+    async with books_in(tmp_path, WIDE) as opened:
+        who = await people(opened.books, 50)
+        await live(opened.books, who, range(100))
+        began = time.perf_counter()
+        for number in range(200):
+            await live(opened.books, who, [1000 + number])
+        took = (time.perf_counter() - began) / 200
+    report.figures("a job alone through its whole life", None, f"{took * 1000:.1f} ms for {len(VERBS)} commits")
 
 
 async def bench_accepting(tmp_path: Path, report: Report) -> None:
@@ -100,6 +161,55 @@ async def bench_accepting(tmp_path: Path, report: Report) -> None:
         await asyncio.gather(*tasks)
     p50, p99 = median(waits) * 1000, quantiles(waits, n=100)[98] * 1000
     report.figures(f"submit to acknowledged, {RATE}/s by 500 people", None, f"p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+
+
+async def bench_proof(tmp_path: Path, report: Report) -> None:
+    """Whether the books add up, asked of many jobs: a hundred were lived, the others are copies of them."""
+    took = {}
+    for folder, copies in (("few", 10), ("many", PROVED // 100)):
+        (tmp_path / folder).mkdir()
+        async with books_in(tmp_path / folder, WIDE) as opened:
+            await live(opened.books, await people(opened.books, 50), range(100))
+        multiply(tmp_path / folder / "atelier.db", copies)
+        async with books_in(tmp_path / folder, WIDE) as opened:
+            took[folder] = await timed_proof(opened)
+            assert (await opened.books.counts())[JobStatus.DONE] == 100 * copies
+    report.figures(
+        f"proof of {PROVED:,} jobs, to 100 proofs of {PROVED // 100:,}",
+        took["many"] / took["few"] / 100,
+        f"{took['many']:.1f} s to {took['few'] * 1000:.0f} ms",
+    )
+
+
+async def timed_proof(opened: OpenBooks) -> float:
+    """Seconds that a proof takes; the first one compiles its statements."""
+    for _ in range(2):
+        began = time.perf_counter()
+        assert await opened.database.read(prove) == []
+    return time.perf_counter() - began
+
+
+def multiply(path: Path, times: int) -> None:
+    """Make of each job in a closed database so many, alike but for their names."""
+    ids = {
+        "job": ("id", "request_key"),
+        "task": ("id", "job_id"),
+        "attempt": ("id", "task_id", "job_id", "prompt_id"),
+        "delivery": ("id", "job_id"),
+        "ledger_entry": ("key", "job_id"),
+    }
+    with closing(sqlite3.connect(path)) as connection:
+        for table, named in ids.items():
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] != "sequence"]
+            made = [f"\"{name}\" || '-' || copy" if name in named else f'"{name}"' for name in columns]
+            listed = ", ".join(f'"{name}"' for name in columns)
+            kept = " WHERE job_id IS NOT NULL" if table == "ledger_entry" else ""
+            connection.execute(
+                f"WITH RECURSIVE copies (copy) AS (SELECT 2 UNION ALL SELECT copy + 1 FROM copies WHERE copy < {times})"
+                f" INSERT INTO {table} ({listed})"
+                f" SELECT {', '.join(made)} FROM {table}, copies{kept}"
+            )
+        connection.commit()
 
 
 async def bench_memory(tmp_path: Path, report: Report) -> None:

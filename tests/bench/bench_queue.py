@@ -10,6 +10,7 @@ from statistics import median, quantiles
 
 from engine.model import Person
 from engine.pace import Load, Pace, kind_of, work_left
+from storage.deliveries import open_deliveries
 from storage.policy import Policy
 from tests.bench.conftest import Report
 from tests.fakes.books import NEEDS as ONLY
@@ -21,8 +22,8 @@ AT_ONCE = 25  # claims that share a commit: its time is the disk's, not the queu
 NEEDS = [f"needs {number}" for number in range(5)]
 
 
-async def claim_time(folder: Path, queued: int) -> float:
-    """Seconds that a claim takes with this many tasks queued, with the look at what waits."""
+async def queue_times(folder: Path, queued: int) -> tuple[float, float]:
+    """Seconds that a claim takes with this many tasks queued, with the look at what waits; and the places of all."""
     folder.mkdir()
     async with books_in(folder, WIDE) as opened:
         who = [await somebody(opened.books, f"person {number}") for number in range(100)]
@@ -37,16 +38,28 @@ async def claim_time(folder: Path, queued: int) -> float:
             claims = await asyncio.gather(*(opened.books.claim("gpu", NEEDS) for _ in range(AT_ONCE)))
             assert all(claims)
             times.append((time.perf_counter() - began) / AT_ONCE)
-    return median(times)
+        places = open_deliveries(opened.database, opened.clock)
+        looks = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            assert await places.positions()
+            looks.append(time.perf_counter() - began)
+    return median(times), median(looks)
 
 
 async def bench_claims(tmp_path: Path, report: Report) -> None:
     """The first rounds warm up; medians do not see them."""
-    few, many = await claim_time(tmp_path / "few", 1_000), await claim_time(tmp_path / "many", 100_000)
+    few, few_places = await queue_times(tmp_path / "few", 1_000)
+    many, many_places = await queue_times(tmp_path / "many", 100_000)
     report.figures(
         "a claim with 100,000 queued, to one with 1,000",
         many / few,
         f"{many * 1000:.2f} ms to {few * 1000:.2f} ms",
+    )
+    report.figures(
+        "the places of who waits with 100,000 tasks queued, to those with 1,000",
+        many_places / few_places,
+        f"{many_places * 1000:.1f} ms to {few_places * 1000:.1f} ms",
     )
 
 
