@@ -7,7 +7,6 @@ waits, waits in a thread of its own, where its progress and interrupts are handl
 anybody's code but samplers and networks.
 """
 
-import math
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,12 +18,11 @@ import torch
 from torch import Tensor
 
 from engine.sampler.nodes.registry import InterruptedPrompt
-from engine.sampler.sampling.denoiser import Denoiser, Rows
+from engine.sampler.sampling.denoiser import Denoiser, Rows, lengths_fit, stacked
 from engine.sampler.sampling.limits import Gauge, NoGauge, RowLimits
-from engine.sampler.sampling.trajectory import Sampled, SampleTask, Trajectory, stacked
+from engine.sampler.sampling.trajectory import Sampled, SampleTask, Trajectory
 
 _POLL = 0.05  # seconds between looks at a waiter's interrupt flag
-_MOST_REPEATS = 4  # of the shortest prompt in a pass, to be as long as the longest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,9 +257,7 @@ class Batcher:
 
 
 def _fit(pieces: Sequence[_Piece]) -> bool:
-    """Whether prompts of these lengths can be repeated to one length without much waste."""
-    tokens = [piece.rows.context.shape[1] for piece in pieces]
-    return math.lcm(*tokens) <= _MOST_REPEATS * min(tokens)
+    return lengths_fit([piece.rows.context.shape[1] for piece in pieces])
 
 
 def _joined(batch: Sequence[Rows]) -> Rows:

@@ -1,5 +1,7 @@
 """What sampling asks of a network, and what it hands to it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +10,8 @@ from torch import Tensor
 
 from engine.sampler.sampling.conditions import Condition
 from engine.sampler.sampling.kinds import LatentSpace, ModelKind
+
+_MOST_REPEATS = 4  # of the shortest prompt in a pass, to be as long as the longest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +53,20 @@ class Rows:
         """Give some of the rows, by a slice or by their numbers."""
         vector = None if self.vector is None else self.vector[rows]
         return Rows(self.x[rows], self.timesteps[rows], self.context[rows], vector)
+
+
+def stacked(contexts: Sequence[Tensor]) -> Tensor:
+    """Stack contexts [rows, tokens, width] whose numbers of tokens may differ.
+
+    Attention over tokens that are repeated as a whole gives what it gives over them once, up to rounding.
+    """
+    tokens = math.lcm(*(context.shape[1] for context in contexts))
+    return torch.cat([context.repeat(1, tokens // context.shape[1], 1) for context in contexts])
+
+
+def lengths_fit(tokens: Sequence[int]) -> bool:
+    """Whether prompts of these lengths can be repeated to one length without much waste."""
+    return math.lcm(*tokens) <= _MOST_REPEATS * min(tokens)
 
 
 class Denoiser(Protocol):

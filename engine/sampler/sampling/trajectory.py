@@ -1,6 +1,5 @@
 """One run on its way: a sampler's generator, and what stands between it and the network."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from engine.sampler.sampling.denoiser import Denoiser, Rows, Scene
+from engine.sampler.sampling.denoiser import Denoiser, Rows, Scene, lengths_fit, stacked
 from engine.sampler.sampling.guidance import Guider, Role
 from engine.sampler.sampling.masks import Inpainting, latent_mask
 from engine.sampler.sampling.noise import initial_noise
@@ -232,11 +231,20 @@ class _Passes:
         if active == self._active:
             return
         self._active = active
-        groups: dict[tuple[object, ...], list[Part]] = {}
+        self._groups = []
         for part in active:
-            groups.setdefault(_layout(part), []).append(part)
-        self._groups = list(groups.values())
+            group = next((group for group in self._groups if _fits(part, group)), None)
+            if group is None:
+                self._groups.append([part])
+            else:
+                group.append(part)
         self._told = [(_contexts(group), _vectors(group)) for group in self._groups]
+
+
+def _fits(part: Part, group: Sequence[Part]) -> bool:
+    """Whether a part can go through the network with others of its run."""
+    lengths = [other.context.shape[1] for other in (part, *group)]
+    return _layout(part) == _layout(group[0]) and lengths_fit(lengths)
 
 
 def _layout(part: Part) -> tuple[object, ...]:
@@ -256,15 +264,6 @@ def _contexts(group: Sequence[Part]) -> Tensor:
 def _vectors(group: Sequence[Part]) -> Tensor | None:
     vectors = [part.vector for part in group if part.vector is not None]
     return torch.cat(vectors) if vectors else None
-
-
-def stacked(contexts: Sequence[Tensor]) -> Tensor:
-    """Stack contexts [rows, tokens, width] whose numbers of tokens may differ.
-
-    Attention over tokens that are repeated as a whole gives what it gives over them once, up to rounding.
-    """
-    tokens = math.lcm(*(context.shape[1] for context in contexts))
-    return torch.cat([context.repeat(1, tokens // context.shape[1], 1) for context in contexts])
 
 
 _NOT_FINITE = (

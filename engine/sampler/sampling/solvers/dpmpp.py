@@ -140,7 +140,7 @@ def dpmpp_2m_sde(*, on_device: bool, heun: bool = False) -> Solver:
             if previous is not None:
                 share = 1 - grown / (2 * step) if heun else 0.5 * grown
                 x = x + signal * share * (denoised - previous[0]) / (previous[1] / step)
-            x = x + sigma_next * (-torch.expm1(-2 * step)).sqrt() * noise(sigma, sigma_next)
+            x = x + sigma_next * grown.sqrt() * noise(sigma, sigma_next)
             previous = denoised, step
         return x
 

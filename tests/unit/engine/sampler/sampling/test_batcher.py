@@ -128,6 +128,15 @@ def test_prompts_of_different_length_meet_in_one_pass(batcher: Batcher) -> None:
     assert set(toy.calls) == {4}
 
 
+def test_prompts_of_very_different_length_go_apart(batcher: Batcher) -> None:
+    """Seven and eleven chunks would have to be repeated to seventy-seven."""
+    toy = Toy()
+    uneven = Guidance(positive=(words(0.25, 11),), negative=(words(-0.1, 7),), scale=3.0)
+    expected = solo(task(toy, 1))
+    torch.testing.assert_close(batcher.sample(replace(task(toy, 1), guider=uneven)).latent, expected)
+    assert set(toy.calls) == {2}
+
+
 def test_a_run_without_steps_gives_its_latent_back(batcher: Batcher) -> None:
     toy = Toy()
     latent = torch.rand(1, 4, 4, 4)
