@@ -6,7 +6,7 @@ with the reason.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.accounts import is_forgotten
@@ -26,7 +26,7 @@ from engine.errors import (
 from engine.gallery import DELETED, Favourite, Gallery, is_deleted
 from engine.ids import new_seed
 from engine.images import KeptImage
-from engine.model import Actor, Job, JobStatus, JobView, Picture, PictureRef, Place, Request
+from engine.model import Actor, Job, JobStatus, JobView, OptionValue, Picture, PictureRef, Place, Request
 from engine.plans import AGAIN_SEED_LIMIT, Plan, plan_again
 from engine.ports import Accounts, Blobs, Books
 from engine.safety.verdicts import SHOWN
@@ -34,11 +34,13 @@ from engine.studio import Studio
 from engine.workflows.binding import bind
 from engine.workflows.lint import needs_of
 from engine.workflows.sizes import on_grid
-from engine.workflows.slots import FILES
+from engine.workflows.slots import FILES, SlotType
 from engine.workflows.template import Template
 
 REROLL, REMIX, TWEAK, USE_AS_INPUT = "reroll", "remix", "tweak", "use-as-input"
 _INPUT_TEMPLATE = "img2img"
+_CHOOSING = frozenset({SlotType.MODEL, SlotType.CHOICE, SlotType.LORAS})  # what needs depend on, see `lint.needs_of`
+_MOST_NEEDS = 2_000  # that are remembered
 _NO_BLOB = "0" * 64  # stands for a picture where only the graph's shape matters
 
 
@@ -78,6 +80,7 @@ class Pictures:
         self._blobs = blobs
         self._pool = pool
         self._board = board
+        self._needs: dict[tuple[str, tuple[tuple[str, OptionValue], ...]], str | None] = {}
 
     # What there is
 
@@ -142,12 +145,14 @@ class Pictures:
         template = self._template(name)
         if template is None or "image" not in template.slots:
             return False
-        options = {"prompt": "x", **inherited(job.options, template), "image": _NO_BLOB}
-        try:
-            graph = bind(template, {k: v for k, v in options.items() if k in template.slots}, seed=0).graph
-        except UserError:
-            return False
-        return bool(self._pool.can_run(needs_of(graph)))
+        chosen = {k: v for k, v in inherited(job.options, template).items() if template.slots[k].type in _CHOOSING}
+        key = (template.hash, tuple(sorted(chosen.items())))
+        if key not in self._needs:
+            if len(self._needs) >= _MOST_NEEDS:
+                self._needs.clear()
+            self._needs[key] = _needs(template, chosen)
+        needs = self._needs[key]
+        return needs is not None and bool(self._pool.can_run(needs))
 
     def _template(self, name: str) -> Template | None:
         try:
@@ -299,6 +304,16 @@ def require_pictures(view: JobView) -> None:
     else:
         why = "old" if view.job.status is JobStatus.DONE else "none"
     raise PictureUnavailable(value=view.job.id, why=why)
+
+
+def _needs(template: Template, chosen: Mapping[str, OptionValue]) -> str | None:
+    """Say what an endpoint must have to run a template from a picture; None where that is not enough for it."""
+    options = {"prompt": "x", "image": _NO_BLOB, **chosen}
+    try:
+        graph = bind(template, {name: value for name, value in options.items() if name in template.slots}, seed=0).graph
+    except UserError:
+        return None
+    return needs_of(graph)
 
 
 def _pictures(view: JobView) -> Iterator[tuple[int, Picture]]:
