@@ -146,6 +146,18 @@ async def test_an_evening(evening: Evening) -> None:
         await moderators_moderate(evening)
         await private_things_stay_private(evening)
         evening.looks_right()
+    async with evening.service() as service:
+        await many_jobs_ask_first(evening)
+        await somebody_reports_and_the_moderators_decide(evening, four)
+        await people_keep_and_delete(evening)
+        await menus_of_messages(evening)
+        await elsewhere_it_comes_along(evening)
+        evening.looks_right()
+        await floods_and_outages_lose_nothing(evening)
+        await the_service_is_killed(evening, service)
+    async with evening.service():
+        await evening.result(evening.bob, evening.art, lambda m: "a house in the snow" in m.text)
+        evening.looks_right()
 
 
 async def pictures_are_made_and_made_again(evening: Evening) -> Message:
@@ -259,6 +271,111 @@ async def private_things_stay_private(evening: Evening) -> None:
     before = set(ann.sees(art))
     await (await ann.slash(art, "img2img", image=dog, prompt=f"a dog at night {QUICK}")).ack()
     await evening.result(ann, art, lambda m: m not in before)
+
+
+async def many_jobs_ask_first(evening: Evening) -> None:
+    """Permutations ask, can be edited, and are made once they are wanted."""
+    ann, art = evening.ann, evening.art
+    asked = await ann.slash(art, "imagine", prompt="a {red, blue, green, white} {house, boat} --steps 3")
+    question = await asked.response()
+    evening.look("9-ask", ann, art, question)
+    assert "8 jobs" in question.text
+    dialog = await (await ann.click(question, "Edit")).dialog()
+    before = set(ann.sees(art))
+    await (await ann.submit_modal(dialog, {"line": "a {red, blue} boat --steps 3"})).ack()
+    for colour in ("red", "blue"):
+        made = f"a {colour} boat"
+        await evening.result(ann, art, lambda m, made=made: m not in before and made in m.text)  # type: ignore[misc]
+
+
+async def somebody_reports_and_the_moderators_decide(evening: Evening, four: Message) -> None:
+    """A report reaches the inbox of that guild, and what is hidden there is seen by nobody."""
+    bob, mod, art = evening.bob, evening.mod, evening.art
+    varied = await evening.press(bob, four, "V1")
+    dialog = await (await bob.message_menu(varied, "Report")).dialog()
+    thanked = await (await bob.submit_modal(dialog, {"reason": "not a house"})).response()
+    assert thanked.private_to is bob.user
+    inbox = await (await mod.slash(art, "mod inbox")).response()
+    evening.look("9-inbox", mod, art, inbox)
+    assert "not a house" in inbox.text
+    assert job_of(varied) in inbox.text
+    said = await (await mod.slash(art, "mod hide", job=job_of(varied), reason="it is a boat")).response()
+    assert said.text
+    await evening.server.until(lambda: not varied.pictures(), within=LONG)
+    elsewhere = await (await evening.boss.slash(art, "mod audit")).response()
+    assert elsewhere.text
+
+
+async def people_keep_and_delete(evening: Evening) -> None:
+    """Favourites are one's own; deleting is the owner's, and asks first."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    one = await evening.imagine(ann, art, "a yellow moon")
+    kept = await (await bob.click(one, "⭐")).response()
+    assert kept.private_to is bob.user
+    listed = await (await bob.slash(art, "history", favourites=True)).response()
+    assert "a yellow moon" in listed.text
+    refused = await (await bob.click(one, "🗑️")).response()
+    assert refused.private_to is bob.user
+    assert one.pictures()
+    question = await (await ann.click(one, "🗑️")).response()
+    await (await ann.click(question, "Yes")).ack()
+    await evening.server.until(lambda: not one.pictures(), within=LONG)
+
+
+async def menus_of_messages(evening: Evening) -> None:
+    """What somebody attached can be enlarged, and drawn anew with other words."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    said = await bob.says(art, "my drawing", files=(File(filename="mine.png", data=art_of(evening)),))
+    before = set(ann.sees(art))
+    await (await ann.message_menu(said, "Upscale")).ack()
+    await evening.result(ann, art, lambda m: m not in before)
+    dialog = await (await ann.message_menu(said, "Use as input")).dialog()
+    before = set(ann.sees(art))
+    await (await ann.submit_modal(dialog, {"line": f"a house at night {QUICK}"})).ack()
+    drawn = await evening.result(ann, art, lambda m: m not in before)
+    assert "a house at night" in drawn.text
+
+
+async def elsewhere_it_comes_along(evening: Evening) -> None:
+    """Where the bot is no member only its owner sees the picture, and nobody moderates with a guild of their own."""
+    world = evening.server.world
+    away = world.guild("Away", bot=False)
+    den = world.channel(away, "den")
+    eve, other = world.member(away, "eve"), world.member(away, "other")
+    eve.user.installed = True
+    await (await eve.slash(den, "imagine", prompt=f"a red moon {QUICK}")).ack()
+    shown = await evening.result(eve, den, lambda m: "a red moon" in m.text)
+    evening.look("9-borrowed", eve, den)
+    assert shown.private_to is eve.user
+    assert other.sees(den) == []
+
+
+async def floods_and_outages_lose_nothing(evening: Evening) -> None:
+    """429s, errors of Discord's own and lost answers: each result comes once."""
+    ann, bob, art = evening.ann, evening.bob, evening.art
+    faults = evening.server.faults
+    faults.limited(0.5, route="/messages", times=2)
+    faults.status(500, route="/messages", times=1, after=3)
+    faults.lost(method="POST", route="/messages", times=1, after=1)
+    before = set(art.messages)
+    await (await ann.slash(art, "imagine", prompt=f"a green boat {QUICK}")).ack()
+    await (await bob.slash(art, "imagine", prompt=f"a white boat {QUICK}")).ack()
+    for made in ("a green boat", "a white boat"):
+        await evening.result(ann, art, lambda m, made=made: made in m.text)  # type: ignore[misc]
+    faults.lift()
+    assert len(set(art.messages) - before) == 2
+
+
+async def the_service_is_killed(evening: Evening, service: Service) -> None:
+    """In the middle of a job; the next one finishes it, in the same message."""
+    bob, art = evening.bob, evening.art
+    await (await bob.slash(art, "imagine", prompt="a house in the snow --steps 60 --size 256x256")).ack()
+    await evening.server.until(
+        lambda: any(c.get("custom_id", "").startswith("cancel:") for m in art.messages.values() for c in m.controls()),
+        within=LONG,
+    )
+    service.process.kill()
+    await asyncio.to_thread(service.process.wait)
 
 
 def art_of(evening: Evening) -> bytes:
