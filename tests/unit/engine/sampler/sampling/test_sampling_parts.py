@@ -4,12 +4,14 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.sampler.sampling.guidance import needs_negative
 from engine.sampler.sampling.kinds import SD1_SPACE, SD3_SPACE, Discrete, Flow, scaled_linear_table
 from engine.sampler.sampling.masks import latent_mask
-from engine.sampler.sampling.noise import initial_noise, step_noise
+from engine.sampler.sampling.noise import BrownianNoise, initial_noise, step_noise
 from engine.sampler.sampling.samplers import SAMPLERS, SamplerSpec
 from engine.sampler.sampling.schedules import sigmas_for, window
 from engine.sampler.sampling.solvers.base import Evaluate, Sampling, Surroundings, ancestral_split
@@ -71,6 +73,35 @@ def test_noise_by_place_is_what_the_whole_batch_had() -> None:
 def test_the_first_step_noise_is_the_initial_noise() -> None:
     draw = step_noise(torch.zeros(2, 4, 3, 3), 9)
     assert torch.equal(draw(), initial_noise((2, 4, 3, 3), 9))
+
+
+@given(st.floats(min_value=2**-13, max_value=2**13, width=32))
+def test_a_timestep_is_the_nearest_in_the_table(level: float) -> None:
+    kind, sigma = Discrete(), torch.tensor(level)
+    expected = (sigma.log() - kind.logs).abs().argmin()  # the first on a tie
+    assert int(kind.timestep(sigma)) == int(expected)
+
+
+def test_every_level_of_the_table_is_its_own_timestep() -> None:
+    kind = Discrete()
+    assert [int(kind.timestep(sigma)) for sigma in kind.table] == list(range(1000))
+
+
+def test_a_brownian_path_is_one_whenever_it_is_looked_at() -> None:
+    sigmas = sigmas_for(Discrete(), scheduler="karras", steps=6)
+    like = torch.zeros(1, 4, 3, 3)
+    ahead = BrownianNoise(like, sigmas, 5, times=sigmas, on_device=False)
+    lazily = BrownianNoise(like, sigmas, 5, times=sigmas[:0], on_device=False)
+    finer = BrownianNoise(like, sigmas, 5, times=sigmas[:0], on_device=True)
+    for first, second in pairwise(sigmas[:-1]):
+        step = ahead(first, second)
+        assert torch.equal(step, lazily(first, second))
+        halfway = (first + second) / 2
+        parts = [(first, halfway), (halfway, second)]
+        joined = sum((finer(one, other) * (one - other).sqrt() for one, other in parts), start=torch.zeros(()))
+        torch.testing.assert_close(joined / (first - second).sqrt(), step, rtol=1e-4, atol=1e-4)
+    other = BrownianNoise(like, sigmas, 6, times=sigmas, on_device=False)
+    assert not torch.equal(other(sigmas[0], sigmas[1]), lazily(sigmas[0], sigmas[1]))
 
 
 def test_a_seed_of_64_bits() -> None:
