@@ -13,11 +13,13 @@ two figures that were measured side by side in one run.
 
 
 def keep(title: str, machine: str, lines: Sequence[Sequence[str]]) -> None:
-    """Write a section: the machine, and a table of what, ratio and figures; other sections stay."""
-    table = ["| what | ratio | figures |", "|---|---|---|", *("| " + " | ".join(line) + " |" for line in lines)]
-    section = f"{machine}:\n\n" + "\n".join(table) + "\n"
+    """Write lines of what, ratio and figures into a section; those of other things, and other sections, stay."""
     sections = _sections(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
-    sections[title] = section
+    rows = _rows(sections.get(title, ""))
+    rows.update({line[0]: f"| {' | '.join(line)} |" for line in lines})
+    sections[title] = (
+        "\n".join([f"{machine}:", "", "| what | ratio | figures |", "|---|---|---|", *rows.values()]) + "\n"
+    )
     text = "\n".join([HEAD, *(f"## {name}\n\n{body}" for name, body in sections.items())])
     PAGE.write_text(text, encoding="utf-8")
 
@@ -39,3 +41,9 @@ def _sections(text: str) -> dict[str, str]:
         title, _, body = part.partition("\n")
         found[title] = body.strip("\n") + "\n"
     return found
+
+
+def _rows(section: str) -> dict[str, str]:
+    """Read a section's lines by what they tell of."""
+    lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
 from tests.bench.sampler.measure import interleaved, seconds_of
@@ -74,12 +74,14 @@ def joining(stand: Stand, job: Job) -> Iterator[Line]:
     for thread in residents:
         thread.join()
     step = median(end - begin for begin, end, _ in stand.model.passes)
-    p99 = quantiles((wait / step for wait, _ in joins), n=100)[98]
+    p99 = quantiles((join.steps for join in joins), n=100)[98]
+    waits = [join.seconds for join in joins]
     figures = (
-        f"median {median(wait for wait, _ in joins) / step:.2f}, {len(joins)} joins at random moments, a step takes "
-        f"{step * 1000:.0f} ms; at most {max(passed for _, passed in joins)} passes began in between"
+        f"median {median(join.steps for join in joins):.2f}, most {max(join.steps for join in joins):.2f}, "
+        f"{len(joins)} joins at random moments; median {median(waits) * 1000:.0f} ms, p99 "
+        f"{quantiles(waits, n=100)[98] * 1000:.0f} ms, where a step takes {step * 1000:.0f} ms in the median"
     )
-    yield f"{_named(stand, job)}: wait to join a running batch in steps, p99", f"{p99:.2f}", figures
+    yield f"{_named(stand, job)}: wait to join a running batch, in its steps, p99", f"{p99:.2f}", figures
 
 
 def alternating(first: Stand, second: Stand, job: Job, *, pairs: int) -> Iterator[Line]:
@@ -130,16 +132,26 @@ def crowd(stand: Stand, job: Job, people: int, *, rounds: int) -> Iterator[Line]
     yield f"{_named(stand, job)}, fp16: {people} people at once, to the plain loop", f"{rate * plain / 60:.2f}", figures
 
 
-def _join(stand: Stand, job: Job, number: int) -> tuple[float, int]:
-    """Let somebody join at a random moment; give the seconds until their first pass, and the passes begun before it."""
+@dataclass(frozen=True, kw_only=True)
+class _Join:
+    """How long somebody waited until the first pass that they were in."""
+
+    seconds: float
+    steps: float  # what was left of the pass that ran, and the passes that began in between
+
+
+def _join(stand: Stand, job: Job, number: int) -> _Join:
+    """Let somebody join at a random moment."""
     time.sleep(random.random() * 0.2)
     words, nothing = stand.encode(f"{number} boats"), stand.encode("")
     asked = time.perf_counter()
     stand.batcher.sample(stand.task(job, number, (words,), (nothing,)))
-    since = [(begin, rows) for begin, _, rows in stand.model.passes if begin >= asked]
+    passes = list(stand.model.passes)
+    since = [(begin, rows) for begin, _, rows in passes if begin >= asked]
     company = 2 * _RESIDENTS  # rows, if nobody had joined
     place = next(place for place, (_, rows) in enumerate(since) if rows > company)
-    return since[place][0] - asked, place
+    left = max(((end - asked) / (end - begin) for begin, end, _ in passes if begin < asked < end), default=0.0)
+    return _Join(seconds=since[place][0] - asked, steps=left + place)
 
 
 def _named(stand: Stand, job: Job) -> str:
