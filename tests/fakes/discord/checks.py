@@ -19,6 +19,7 @@ def complaints(server: "FakeDiscord", *, allowed: Iterable[int] = ()) -> list[st
     expected = set(allowed)
     refused = [call for call in server.refused() if call.code not in expected and not call.over_bucket]
     return [
+        *server.crashes,
         *(f"against the specification: {violation}" for violation in server.violations),
         *(f"our own answer is wrong: {violation}" for violation in server.own_violations),
         *(f"over a rate limit: {call.method} {call.path}" for call in server.limits.overruns),

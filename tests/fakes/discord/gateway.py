@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -202,6 +203,11 @@ class Gateway:
         except Close as end:
             self.closes.append((end.code, end.reason))
             await socket.close(code=end.code, message=end.reason.encode())
+        except ConnectionError:
+            pass  # it is gone
+        except Exception:  # ours: a test must hear of it
+            self._server.crashes.append(f"gateway\n{traceback.format_exc()}")
+            await socket.close(code=4000)
         finally:
             # A client that says goodbye with 1000 or 1001 gives its session up.
             if socket.close_code in {1000, 1001} and link.session and link in self._links:

@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import inspect
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -71,6 +72,7 @@ class FakeDiscord:
         self.violations: list[Violation] = []  # of the client
         self.own_violations: list[Violation] = []  # our own answers against Discord's document
         self.check_answers = False
+        self.crashes: list[str] = []  # errors in this server itself; leaving it raises them
         self.old_edits = OLD_EDITS
         self.command_creates: dict[int, list[float]] = {}  # when new names were registered, by guild id
         self.token = token
@@ -99,10 +101,12 @@ class FakeDiscord:
         self.gateway_url = f"ws://127.0.0.1:{self._port}/gateway/"
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        """Stop, whoever is still connected."""
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Stop, whoever is still connected; RuntimeError if this server itself was at fault anywhere."""
         self.gateway.drop()
         await self._runner.cleanup()
+        if self.crashes and kind is None:
+            raise RuntimeError("the loopback Discord broke:\n" + "\n".join(self.crashes))
 
     # Waiting
 
@@ -189,7 +193,10 @@ class FakeDiscord:
                 answer = Answer(status=0)
             except Refusal as refusal:
                 answer = Answer(status=refusal.status, body=refusal.body())
-                headers = getattr(refusal, "headers", {})
+                headers = refusal.headers
+            except Exception:  # ours: a test must hear of it
+                self.crashes.append(f"{call.method} {call.path} {call.body}\n{traceback.format_exc()}")
+                answer = Answer(status=500, body={"message": "500: Internal Server Error", "code": 0})
             seconds = asyncio.get_running_loop().time() - began
             self._write_down(call, answer, fault, seconds, over="X-RateLimit-Scope" in headers and fault is None)
             if answer.status == 0:

@@ -105,8 +105,8 @@ class Document:
                 errors[name] = ("UNKNOWN_PARAMETER", f"There is no parameter {name} in {call.route}")
             elif query[name].get("type") == "boolean" and value not in BOOLEANS:
                 errors[name] = ("BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
-            elif query[name].get("type") == "integer" and not re.fullmatch(r"-?\d+", value):
-                errors[name] = ("NUMBER_TYPE_COERCE", f'Value "{value}" is not int.')
+            elif query[name].get("type") == "integer":
+                errors |= _check_number(name, value, query[name])
         for parameter in known:
             if parameter["in"] == "query" and parameter.get("required") and parameter["name"] not in call.query:
                 errors[parameter["name"]] = REQUIRED
@@ -158,6 +158,17 @@ class Document:
             return
         branch = branches[str(kind)]
         yield from self._anew(branch, instance, lambda: validator.descend(instance, {"$ref": branch}))
+
+
+def _check_number(name: str, value: str, schema: dict[str, Any]) -> Errors:
+    """A whole number of the query, within its bounds."""
+    if not re.fullmatch(r"-?\d+", value):
+        return {name: ("NUMBER_TYPE_COERCE", f'Value "{value}" is not int.')}
+    if int(value) < schema.get("minimum", int(value)):
+        return {name: ("NUMBER_TYPE_MIN", f"int value should be greater than or equal to {schema['minimum']}.")}
+    if int(value) > schema.get("maximum", int(value)):
+        return {name: ("NUMBER_TYPE_MAX", f"int value should be less than or equal to {schema['maximum']}.")}
+    return {}
 
 
 def _tell_apart(node: Any, schemas: dict[str, Any]) -> None:

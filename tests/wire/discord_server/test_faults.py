@@ -18,6 +18,22 @@ async def test_statuses_are_answered_and_not_carried_out(rest: Rest, studio: Stu
     assert rest.server.refused() == []
 
 
+async def test_an_error_of_the_server_itself_is_heard_of(rest: Rest, studio: Studio) -> None:
+    channels = studio.art.messages
+    studio.art.messages = None  # type: ignore[assignment]
+    said = await rest("GET", f"/channels/{studio.art.id}/messages")
+    studio.art.messages = channels
+    [crash] = rest.server.crashes
+    assert (said.status, "AttributeError" in crash) == (500, True)
+    rest.server.crashes.clear()  # or leaving the server raises it
+
+
+async def test_leaving_a_server_that_broke_raises() -> None:
+    with pytest.raises(RuntimeError, match="the loopback Discord broke"):
+        async with FakeDiscord() as server:
+            server.crashes.append("why")
+
+
 async def test_an_answer_is_lost(rest: Rest, studio: Studio) -> None:
     rest.server.faults.lost(method="POST", route="/messages")
     body = {"content": "a", "nonce": "n", "enforce_nonce": True}

@@ -289,6 +289,10 @@ async def test_history_is_read_backwards(rest: Rest, studio: Studio) -> None:
     assert [m["content"] for m in said.body] == ["1", "0"]
     said = await rest("GET", f"/channels/{studio.art.id}/messages?after={ids[2]}&limit=1")
     assert [m["content"] for m in said.body] == ["3"]
+    if rest.server.document.present:
+        for limit, code in (("101", "NUMBER_TYPE_MAX"), ("0", "NUMBER_TYPE_MIN"), ("x", "NUMBER_TYPE_COERCE")):
+            said = await rest("GET", f"/channels/{studio.art.id}/messages?limit={limit}")
+            assert said.errors() == {"limit": code}
 
 
 async def test_the_log_has_every_state_of_a_message(rest: Rest, studio: Studio) -> None:
