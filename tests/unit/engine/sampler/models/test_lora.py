@@ -114,6 +114,53 @@ def test_convolutions_with_and_without_a_core(small: Small, tmp_path: Path) -> N
     torch.testing.assert_close(torch.conv2d(x, made - base, padding=1), stepwise, atol=1e-3, rtol=1e-3)
 
 
+def test_other_kinds_of_changes(small: Small, tmp_path: Path) -> None:
+    models, checkpoint = small
+    layer = NAMINGS["kohya"][0]
+    base = models.diffusion(checkpoint).network.get_parameter(DOWN)
+
+    def added(name: str, tensors: Mapping[str, Tensor]) -> Tensor:
+        file = write(tmp_path / f"{name}.safetensors", {f"{layer}.{key}": tensor for key, tensor in tensors.items()})
+        models.check_lora(file, checkpoint)
+        return models.diffusion(checkpoint, (LoraUse(file=file, strength=1.0),)).network.get_parameter(DOWN) - base
+
+    up, down, up2, down2 = random(WIDTH, 4), random(4, WIDTH), random(WIDTH, 4) + 1, random(4, WIDTH) - 1
+    pairs = {"hada_w1_a": up, "hada_w1_b": down, "hada_w2_a": up2, "hada_w2_b": down2, "alpha": torch.tensor(2.0)}
+    hadamard = added("hadamard", pairs)
+    torch.testing.assert_close(hadamard, 0.5 * (up @ down) * (up2 @ down2), atol=1e-4, rtol=1e-4)
+    small_one, large = random(4, 4), random(8, 8)
+    kronecker = added("kronecker", {"lokr_w1": small_one, "lokr_w2": large, "alpha": torch.tensor(7.0)})
+    torch.testing.assert_close(kronecker, torch.kron(small_one, large), atol=1e-4, rtol=1e-4)
+    tall, wide = random(8, 2), random(2, 8)
+    split = added("split", {"lokr_w1": small_one, "lokr_w2_a": tall, "lokr_w2_b": wide, "alpha": torch.tensor(1.0)})
+    torch.testing.assert_close(split, 0.5 * torch.kron(small_one, tall @ wide), atol=1e-4, rtol=1e-4)
+    whole = random(WIDTH, WIDTH)
+    torch.testing.assert_close(added("whole", {"diff": whole}), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_convolution_as_products_around_cores(small: Small, tmp_path: Path) -> None:
+    models, checkpoint = small
+    name = "down_blocks.0.resnets.0.conv1"
+    flat = "lora_unet_" + name.replace(".", "_")
+    first, second = (random(4, WIDTH), random(4, WIDTH) + 1), (random(4, WIDTH) - 1, random(4, WIDTH))
+    cores = [random(4, 4, 3, 3), random(4, 4, 3, 3) - 1]
+    tensors = {
+        f"{flat}.hada_t1": cores[0],
+        f"{flat}.hada_w1_a": first[0],
+        f"{flat}.hada_w1_b": first[1],
+        f"{flat}.hada_t2": cores[1],
+        f"{flat}.hada_w2_a": second[0],
+        f"{flat}.hada_w2_b": second[1],
+    }
+    file = write(tmp_path / "x.safetensors", tensors)
+    base = models.diffusion(checkpoint).network.get_parameter(f"{name}.weight")
+    made = models.diffusion(checkpoint, (LoraUse(file=file, strength=1.0),)).network.get_parameter(f"{name}.weight")
+    expected = torch.ones_like(base)
+    for core, (up, down) in zip(cores, (first, second), strict=True):
+        expected = expected * torch.einsum("rshw,ro,si->oihw", core, up, down)
+    torch.testing.assert_close(made - base, expected, atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
@@ -159,8 +206,8 @@ def _foreign() -> Iterator[tuple[str, dict[str, Tensor], str]]:
     pair = {"lora_unet_nowhere.lora_up.weight": random(8, 2), "lora_unet_nowhere.lora_down.weight": random(2, 8)}
     yield "foreign.safetensors", pair, "made for another kind of model"
     yield "weights.safetensors", {"a.weight": random(8, 2)}, "is no LoRA"
-    odd = {f"{layer}.hada_w1_a": random(8, 2)}
-    yield "loha.safetensors", odd, r"not supported \(hada_w1_a\)"
+    yield "half.safetensors", {f"{layer}.hada_w1_a": random(8, 2)}, "hada_w1_b is missing"
+    yield "dora.safetensors", {f"{layer}.dora_scale": random(8, 1)}, r"not supported \(dora_scale\)"
 
 
 @pytest.mark.parametrize(("name", "tensors", "says"), list(_foreign()))

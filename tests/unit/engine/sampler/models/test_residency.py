@@ -51,6 +51,14 @@ class Shelf:
         return Thing(10)
 
 
+def wait_for_line(shelf: Shelf, length: int) -> None:
+    """Wait until so many are in line."""
+    end = time.monotonic() + 30
+    while len(shelf.residency._line) < length:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def still_waits(asked: Future[Thing]) -> bool:
     """Whether a call has not come back after a while."""
     time.sleep(0.3)
@@ -141,6 +149,27 @@ def test_who_waits_for_room_is_passed_by_a_bounded_number_of_times() -> None:
         shelf.residency.let_go("b")
         refused.result(30)
     assert shelf.loaded == ["a", "b", "a"]
+
+
+def test_two_that_do_not_fit_together_change_places_for_several_prompts_at_once() -> None:
+    shelf = Shelf(10)
+    shelf.get("a", Prompt("first"))
+
+    def use(name: str, number: int) -> None:
+        prompt = Prompt(f"{name}{number}")
+        for _ in range(3):
+            shelf.get(name, prompt)
+        shelf.residency.let_go(prompt.prompt_id)
+
+    with ThreadPoolExecutor(32) as pool:
+        asked = [pool.submit(use, "b", number) for number in range(16)]
+        wait_for_line(shelf, 16)
+        asked += [pool.submit(use, "a", number) for number in range(16)]
+        wait_for_line(shelf, 24)  # eight pass by the first who waits for room
+        shelf.residency.let_go("first")
+        for one in asked:
+            one.result(60)
+    assert len(shelf.loaded) <= 6
 
 
 def test_an_interrupt_while_waiting_for_room() -> None:
