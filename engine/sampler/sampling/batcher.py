@@ -22,7 +22,7 @@ from engine.sampler.sampling.denoiser import Denoiser, Rows, lengths_fit, stacke
 from engine.sampler.sampling.limits import Gauge, NoGauge, RowLimits
 from engine.sampler.sampling.trajectory import Sampled, SampleTask, Trajectory
 
-_POLL = 0.05  # seconds between looks at a waiter's interrupt flag
+_POLL = 0.1  # seconds between looks at a waiter's interrupt flag
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class Batcher:
     """
 
     def __init__(self, *, max_batch: int = 16, exact: bool = False, gauge: Gauge | None = None) -> None:
-        self._limits = RowLimits(max_batch, gauge or NoGauge())
+        self._limits = RowLimits(max_batch, NoGauge() if exact or gauge is None else gauge)
         self._exact = max_batch if exact else None
         self._inbox: SimpleQueue[_Run | None] = SimpleQueue()  # None wakes the thread up to close
         self._closing = threading.Event()
@@ -141,8 +141,11 @@ class Batcher:
         with torch.inference_mode():
             while not self._closing.is_set():
                 self._take_in()
-                if self._groups:
-                    self._round()
+                try:
+                    if self._groups:
+                        self._round()
+                except Exception as error:  # the device itself has failed, or we have: nobody waits in vain
+                    self._give_up(error)
 
     def _take_in(self) -> None:
         """Take in whoever has come; sleep if there is nothing else to do."""
@@ -174,6 +177,12 @@ class Batcher:
             self._came += 1
             key = _Key(run.trajectory.task.model, rows.layout)
             self._groups.setdefault(key, deque()).append(_Piece(run, place, rows, self._came))
+
+    def _give_up(self, error: Exception) -> None:
+        for waiting in self._groups.values():
+            for piece in waiting:
+                piece.run.end(error)
+        self._groups.clear()
 
     def _round(self) -> None:
         """Serve the group whose first piece has waited longest."""

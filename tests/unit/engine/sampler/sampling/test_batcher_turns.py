@@ -146,6 +146,30 @@ def test_a_pass_is_as_large_as_memory_foresees() -> None:
     assert limits.of(model, layout) == 1
 
 
+def test_a_device_that_fails_altogether_leaves_nobody_waiting() -> None:
+    class Broken(Scales):
+        broken = True
+
+        def used(self) -> int:
+            return 100
+
+        def free(self) -> int:
+            if self.broken:
+                raise RuntimeError("an illegal memory access was encountered")
+            return 10**9
+
+    scales = Broken(each=0, free=0)
+    batcher = Batcher(gauge=scales)
+    try:
+        toy = SlowToy()
+        with pytest.raises(RuntimeError, match="illegal memory access"):
+            batcher.sample(task(toy, 0, steps=4))  # its first pass is the first thing that is known of memory
+        scales.broken = False
+        assert batcher.sample(task(toy, 0)).latent.isfinite().all()
+    finally:
+        batcher.close()
+
+
 def test_limits_do_not_keep_models_alive() -> None:
     limits, toy = RowLimits(4, NoGauge()), Toy()
     limits.failed(toy, (1,), 4)
