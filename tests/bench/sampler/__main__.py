@@ -57,13 +57,14 @@ def _tiny(pairs: int) -> Iterator[Scene]:
     cpu, job = torch.device("cpu"), Job(width=128, height=128, steps=20)
     stand = of_checkpoint("built-in model", _TINY, cpu, max_batch=_MAX_BATCH)
     other = of_checkpoint("built-in model again", _TINY, cpu, max_batch=_MAX_BATCH)
+    other.batcher.close()
+    other.batcher = stand.batcher
     yield "alone", lambda: scenes.alone(stand, job, pairs=pairs)
     yield "together", lambda: scenes.together(stand, job, pairs=pairs)
     yield "joining", lambda: scenes.joining(stand, job)
     yield "company", lambda: scenes.company(stand, job)
     yield "alternating", lambda: scenes.alternating(stand, other, job, pairs=pairs)
     stand.batcher.close()
-    other.batcher.close()
 
 
 def _sd15(pairs: int) -> Iterator[Scene]:
