@@ -11,7 +11,6 @@ import aiohttp
 import discord
 import pytest
 
-from tests.fakes.discord.compression import ZstdStream
 from tests.fakes.discord.server import TOKEN, FakeDiscord
 from tests.wire.discord_server.conftest import Bot, Studio, started
 
@@ -84,13 +83,6 @@ async def test_ready_then_guilds(server: FakeDiscord, studio: Studio, query: str
         assert [member["user"]["username"] for member in created["d"]["members"]] == ["atelier"]
         await client.send(1, 2)
         assert (await client.read())["op"] == 11
-
-
-def test_a_zstd_reader_takes_the_stream() -> None:
-    zstandard = pytest.importorskip("zstandard")
-    stream, reader = ZstdStream(), zstandard.ZstdDecompressor().decompressobj()
-    for text in ("{}", '{"a": "é"}', json.dumps("x" * 250_000)):
-        assert reader.decompress(stream.pack(text)).decode() == text
 
 
 @pytest.mark.parametrize(
