@@ -324,6 +324,8 @@ COMMANDS = (
     Command(name="settings"),
     Command(name="prefer", verbs=_PREFER),
     Command(name="backend", power=Power.OPERATOR, verbs=_BACKEND),
+    Command(name="link", options=(Option(name="code"),)),
+    Command(name="unlink"),
     Command(name="models"),
     Command(name="loras"),
     Command(name="templates"),

@@ -12,6 +12,7 @@ from bot.cleaning import cleaned
 from bot.commands_backends import BackendCommands
 from bot.commands_imagine import ImagineCommands
 from bot.commands_inbox import OUTCOMES, InboxCommands
+from bot.commands_link import LinkCommands
 from bot.commands_people import PeopleCommands
 from bot.commands_pictures import PictureCommands, pressed
 from bot.commands_prefer import CHANGE, PreferCommands
@@ -59,6 +60,7 @@ class Commands:
         inbox: Inbox,
         preferring: Preferring,
         prefer: PreferCommands,
+        links: LinkCommands,
         backends: BackendCommands,
         pictures: Pictures,
         conversations: Conversations,
@@ -96,6 +98,8 @@ class Commands:
             "privacy": self._people.privacy,
             "prefer": self._prefer.prefer,
             "backend": self._backends.backend,
+            "link": links.link,
+            "unlink": links.unlink,
             "mod": self._people.mod,
             "models": self._backends.models,
             "loras": self._backends.loras,

@@ -12,9 +12,9 @@ import structlog
 
 from bot.adapter import Adapter
 from bot.compose_commands import Beside, build_backends, build_commands, build_inbox, build_preferring
-from bot.compose_discord import build_discord
+from bot.compose_platforms import build_platforms
 from bot.compose_safety import build_screener
-from bot.compose_studio import build_image_limits, build_studio
+from bot.compose_studio import build_studio
 from bot.console.adapter import PLATFORM, ConsoleAdapter
 from bot.delivery import DeliveryService
 from bot.delivery_tools import Tools
@@ -34,12 +34,14 @@ from engine.endpoints.local.endpoint import LocalEndpoint
 from engine.endpoints.pool import Pool, PooledEndpoint
 from engine.errors import StartError, StorageError
 from engine.gallery import Gallery
+from engine.linking import Linking, Links
 from engine.model import Identity
 from engine.moderation import Copies, Moderation
 from engine.pace import Pace
 from engine.pictures import Pictures
 from engine.ports import Accounts, Blobs, Books, Clock, Deliveries
 from engine.ports_moderation import Drains, Preferences, Reviews
+from engine.ports_places import Moves
 from engine.screening import Screener
 from engine.studio import Studio
 from engine.workflows.library import Library
@@ -141,12 +143,6 @@ def build_pool(settings: Settings) -> Pool:
     return Pool([build_endpoint(settings, endpoint) for endpoint in settings.endpoints], missing=missing)
 
 
-def build_platforms(settings: Settings, texts: Texts, studio: Studio, books: Books, pool: Pool) -> list[Adapter]:
-    """The platforms that have a token."""
-    discord = build_discord(settings, texts, studio, books, pool, build_image_limits(settings))
-    return [] if discord is None else [discord]
-
-
 @asynccontextmanager
 async def open_service(settings: Settings, *, alone: bool = False) -> AsyncIterator[Service]:
     """Open database, endpoints and adapters, and run until the block ends; everything is closed in reverse order.
@@ -181,10 +177,15 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             screener=screener,
         )
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
-        adapters: list[Adapter] = [console, *([] if alone else build_platforms(settings, texts, studio, books, pool))]
+        platforms, webhooks = (
+            ([], {}) if alone else build_platforms(settings, texts, studio, books, storage.moves, pool)
+        )
+        adapters: list[Adapter] = [console, *platforms]
         beside = await build_beside(settings, storage, studio, pool, board, dispatcher, clock)
         upkeep = Upkeep(storage.retention, expire=beside.inbox.expire)
-        metrics = build_metrics(storage, pool, dispatcher)
+        metrics = Metrics(
+            books=books, deliveries=storage.deliveries, reviews=storage.reviews, pool=pool, dispatcher=dispatcher
+        )
         door = Door(
             host="127.0.0.1" if alone else settings.http.host,
             port=0 if alone else settings.http.port,
@@ -192,6 +193,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
             prune=upkeep.route,
             ready=lambda: readiness(books, pool),
             metrics=metrics.read,
+            webhooks=webhooks,
         )
         notice = await door.open()
         stack.push_async_callback(door.close)
@@ -222,6 +224,8 @@ class Storage:
     reviews: Reviews
     preferences: Preferences
     drains: Drains
+    links: Links
+    moves: Moves
     blobs: Blobs
     copies: Copies  # what our sampler's folders hold of them
     retention: "Retention"
@@ -237,6 +241,8 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     from storage.deliveries import open_deliveries
     from storage.drains import open_drains
     from storage.gallery import open_gallery
+    from storage.linking import open_links
+    from storage.moves import SqlMoves
     from storage.preferences import open_preferences
     from storage.reviews import open_reviews
 
@@ -255,6 +261,8 @@ async def open_storage(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         reviews=open_reviews(database, clock),
         preferences=open_preferences(database, clock),
         drains=open_drains(database, clock),
+        links=open_links(database, clock, policy),
+        moves=SqlMoves(database),
         blobs=blobs,
         copies=retention.copies,
         retention=retention,
@@ -351,6 +359,7 @@ async def build_beside(
         inbox=build_inbox(settings, studio, storage.reviews, storage.blobs, board, clock),
         backends=await build_backends(pool, storage.drains),
         preferring=build_preferring(storage.preferences, moderation),
+        linking=Linking(links=storage.links, clock=clock),
     )
 
 
@@ -376,13 +385,6 @@ def build_pictures(storage: Storage, studio: Studio, pool: Pool, board: Board) -
         blobs=storage.blobs,
         pool=pool,
         board=board,
-    )
-
-
-def build_metrics(storage: Storage, pool: Pool, dispatcher: Dispatcher) -> Metrics:
-    """What Prometheus reads."""
-    return Metrics(
-        books=storage.books, deliveries=storage.deliveries, reviews=storage.reviews, pool=pool, dispatcher=dispatcher
     )
 
 

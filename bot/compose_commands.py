@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.adapter import Adapter
 from bot.commands import Commands
 from bot.commands_backends import BackendCommands
+from bot.commands_link import LinkCommands
 from bot.commands_prefer import PreferCommands
 from bot.private import Conversations
 from bot.requests import BUILT_IN_MODEL, Defaults, RequestResolver
@@ -17,6 +18,7 @@ from engine.board import Board
 from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.inbox import Inbox
+from engine.linking import Linking
 from engine.model_files import find_models
 from engine.moderation import Moderation
 from engine.pictures import Pictures
@@ -37,6 +39,7 @@ class Beside:
     inbox: Inbox
     backends: Backends
     preferring: Preferring
+    linking: Linking
 
 
 def build_inbox(
@@ -83,6 +86,7 @@ def build_commands(
         inbox=beside.inbox,
         preferring=beside.preferring,
         prefer=PreferCommands(studio=studio, preferring=beside.preferring, defaults=defaults, locales=texts.locales),
+        links=LinkCommands(beside.linking),
         backends=BackendCommands(
             studio=studio,
             backends=beside.backends,

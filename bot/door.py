@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,13 +65,16 @@ class Door:
         prune: Handler,
         ready: Readiness,
         metrics: Callable[[], Awaitable[CollectorRegistry]],
+        webhooks: Mapping[str, Handler] | None = None,
     ) -> None:
+        """`webhooks` are posted to by platforms, by path; each checks for itself who posts."""
         self._host = host
         self._port = port
         self._key = secrets.token_urlsafe(32)
         self._console = console
         self._prune = prune
         self._ready = ready
+        self._webhooks = webhooks or {}
         self._read_metrics = metrics
         self._runner: web.AppRunner | None = None
         self._left: Path | None = None
@@ -84,6 +87,8 @@ class Door:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/console", self._guarded(self._console))
         app.router.add_post("/prune", self._guarded(self._prune))
+        for path, webhook in self._webhooks.items():
+            app.router.add_post(path, webhook)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
 
 import structlog
 
@@ -19,16 +18,8 @@ async def serve_forever(settings: Settings) -> Exit:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    for platform in unserved_platforms(settings):
-        log.warning("platform_not_served", platform=platform, reason="this version has no adapter for it")
     async with open_service(settings) as service:
         log.info("serving", url=service.notice.url, data_dir=str(settings.data_dir))
         await stop.wait()
         log.info("stopping")
     return Exit.DONE
-
-
-def unserved_platforms(settings: Settings) -> tuple[str, ...]:
-    """Platforms that have a token but no adapter in this version."""
-    tokens: Mapping[str, object] = {"telegram": settings.telegram.token}
-    return tuple(name for name, token in tokens.items() if token is not None)

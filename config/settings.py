@@ -4,9 +4,11 @@ Every field's docstring gives its meaning, unit and range; `config/atelier.toml`
 Only the compose files read the environment: they hand it to `load_settings`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic import model_validator as check_together
@@ -121,6 +123,21 @@ class TelegramSettings(Section):
     """Address of the Bot API."""
     file_base: Url = "https://api.telegram.org/file"
     """Address that files are fetched from; no other is."""
+    webhook_url: Annotated[Url | None, BeforeValidator(empty_is_none)] = None
+    """Public https address that Telegram sends updates to; its path is served by the service's door. Empty: polling."""
+    webhook_secret: SecretStr | None = None
+    """What Telegram shows with every update, 16 to 256 of A-Z, a-z, 0-9, _ and -. Secret: only from the environment."""
+
+    @check_together(mode="after")
+    def _webhook_is_whole(self) -> "TelegramSettings":
+        if self.webhook_url is None:
+            return self
+        secret = "" if self.webhook_secret is None else self.webhook_secret.get_secret_value()
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret):
+            raise ValueError("webhook_url needs webhook_secret: 16 to 256 of A-Z, a-z, 0-9, _ and -")
+        if urlsplit(self.webhook_url).path.strip("/") in ("", "healthz", "readyz", "metrics", "console", "prune"):
+            raise ValueError("webhook_url needs a path of its own, for example https://example.org/telegram")
+        return self
 
 
 class HttpSettings(Section):

@@ -9,7 +9,7 @@ AtelierError
 ├── Refusal              the request is fine, but not now or not for this person
 │   ├── AccessDenied · Banned · Forbidden · InsufficientCredits · AllowanceUsed
 │   ├── QueueFull · NothingCanRun · JobStarted · Unsafe · WouldOverwrite
-│   └── NoConversation
+│   └── NoConversation · LinkRefused
 ├── EndpointError        an attempt on an endpoint failed; `retryable` says whether another try can help
 │   ├── EndpointLost · EndpointBusy · EndpointFull · OutOfMemory · GraphRejected · ExecutionFailed · Interrupted
 │   └── AttemptUnknown · AttemptTimeout · OutputMissing
@@ -227,6 +227,12 @@ class NoConversation(Refusal):
     """A private result has nowhere to go: the person can be reached in no conversation of their own."""
 
     code = "no-conversation"
+
+
+class LinkRefused(Refusal):
+    """Accounts are not joined, or parted. Fields: reason (unknown, tries, own, platform, busy, alone), limit."""
+
+    code = "link-refused"
 
 
 class EndpointError(AtelierError):

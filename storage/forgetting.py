@@ -24,6 +24,8 @@ from storage.tables import (
     IdentityRow,
     JobInputRow,
     JobRow,
+    LinkCodeRow,
+    LinkTryRow,
     MemberRow,
     PauseRow,
     PersonRow,
@@ -133,6 +135,8 @@ def _take_names(session: Session, person: PersonRow) -> None:
         session.execute(update(DrainRow).where(col(DrainRow.by) == known_as).values(by=f"person:{person.id}"))
         session.execute(update(PauseRow).where(col(PauseRow.by) == known_as).values(by=f"person:{person.id}"))
     session.execute(delete(IdentityRow).where(col(IdentityRow.person_id) == person.id))
+    session.execute(delete(LinkCodeRow).where(col(LinkCodeRow.person_id) == person.id))
+    session.execute(delete(LinkTryRow).where(col(LinkTryRow.person_id) == person.id))
     session.execute(delete(MemberRow).where(col(MemberRow.person_id) == person.id))
     session.execute(delete(FavouriteRow).where(col(FavouriteRow.person_id) == person.id))
     session.execute(

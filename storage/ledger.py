@@ -28,6 +28,7 @@ from storage.tables import (
     JobRow,
     LedgerEntryRow,
     MemberRow,
+    PersonRow,
     WalletKind,
     WalletRow,
     table_of,
@@ -183,6 +184,18 @@ def refund(tx: Transaction, job: JobRow, note: str, now: float) -> None:
     """Give back all that was charged for the job; the caller clears `charged`, the key makes it happen once."""
     if job.charged:
         _post(tx, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
+        _pass_on(tx, job.id, job.wallet_id, job.charged, now)
+
+
+def _pass_on(session: Session, job_id: str, wallet_id: str, amount: int, now: float) -> None:
+    """Let what comes back to the wallet of somebody who is a part of another person now go to that one's."""
+    left = select(col(PersonRow.joined_into)).where(col(PersonRow.wallet_id) == wallet_id)
+    heir = session.scalars(left).first()
+    if heir is None:
+        return
+    target = session.get_one(PersonRow, heir).wallet_id
+    for side, wallet, moved in (("out", wallet_id, -amount), ("in", target, amount)):
+        _add_once(session, f"transfer:heir:{job_id}:{side}", wallet, EntryKind.TRANSFER, moved, at=now, note="link")
 
 
 def foreseen(session: Session, wallet: WalletRow, policy: Policy, now: float) -> Balance:
@@ -276,6 +289,8 @@ def refund_from(session: Session, job_id: str, wallet_id: str, note: str, policy
     if job is None or not JobStatus(job.status).ended or job.wallet_id == wallet_id or not job.charged:
         return 0
     moved = transfer(session, f"refund:{job_id}", wallet_id, job.wallet_id, job.charged, note, policy, now)
+    if moved:
+        _pass_on(session, job_id, job.wallet_id, job.charged, now)
     return job.charged if moved else 0
 
 

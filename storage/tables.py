@@ -14,6 +14,7 @@ from sqlmodel import Field
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
 from storage.tables_base import Base, Sequence, Word, one_of, table_of
 from storage.tables_fairness import FlowRow, LaneRow, PaceRow, PauseRow
+from storage.tables_linking import LinkCodeRow, LinkTryRow
 from storage.tables_moderation import DrainRow, ReviewRow
 from storage.tables_people import (
     AuditRow,
@@ -47,6 +48,8 @@ __all__ = [
     "JobRow",
     "LaneRow",
     "LedgerEntryRow",
+    "LinkCodeRow",
+    "LinkTryRow",
     "MemberRow",
     "PaceRow",
     "PauseRow",

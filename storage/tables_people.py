@@ -32,7 +32,10 @@ class WalletRow(Base, table=True):
 
 
 class PersonRow(Base, table=True):
-    """Somebody, on however many platforms; once forgotten the row has no name and no identity, and stays so."""
+    """Somebody, on however many platforms; once forgotten the row has no name and no identity, and stays so.
+
+    `joined_into` is who they are now, where they joined their accounts; such a row counts as forgotten.
+    """
 
     __tablename__ = "person"
 
@@ -41,6 +44,7 @@ class PersonRow(Base, table=True):
     wallet_id: str = Field(foreign_key="wallet.id", unique=True)
     created_at: float = Field(sa_type=Double)
     forgotten_at: float | None = Field(default=None, sa_type=Double)
+    joined_into: str | None = Field(default=None, foreign_key="person.id")
 
 
 class IdentityRow(Base, table=True):

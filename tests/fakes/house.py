@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.adapter import Adapter, Command
 from bot.commands import Commands
 from bot.commands_backends import BackendCommands
+from bot.commands_link import LinkCommands
 from bot.commands_prefer import PreferCommands
 from bot.delivery import DeliveryService
 from bot.delivery_tools import Tools
@@ -24,6 +25,7 @@ from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.images import ImageLimits
 from engine.inbox import Inbox
+from engine.linking import Linking
 from engine.model import Identity, JobView, Place
 from engine.moderation import Moderation
 from engine.pace import Pace
@@ -46,6 +48,7 @@ from storage.deliveries import open_deliveries
 from storage.drains import open_drains
 from storage.gallery import open_gallery
 from storage.leftovers import SamplerFolders
+from storage.linking import open_links
 from storage.policy import Policy
 from storage.preferences import open_preferences
 from storage.reviews import open_reviews
@@ -210,6 +213,11 @@ async def open_house(
         inbox=inbox,
         preferring=preferring,
         prefer=PreferCommands(studio=studio, preferring=preferring, defaults=DEFAULTS, locales=("en", "zh-CN")),
+        links=LinkCommands(
+            Linking(
+                links=open_links(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100)), clock=clock
+            )
+        ),
         backends=BackendCommands(
             studio=studio, backends=backends, running=lambda: dispatcher.busy, families=lambda: FAMILIES
         ),

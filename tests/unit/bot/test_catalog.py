@@ -56,6 +56,8 @@ def test_the_commands_of_today() -> None:
         "settings",
         "prefer",
         "backend",
+        "link",
+        "unlink",
         "models",
         "loras",
         "templates",
