@@ -48,6 +48,7 @@ class InboxCommands:
         job_id, _ = job_and_number(command)
         name = command.name
         if name in EXPLAINED and command.values is None:
+            await self._inbox.require_decidable(actor, job_id, OUTCOMES[name])
             reason = FormField(name="reason", kind=FieldKind.LONG, expected=f"≤ {LONGEST_REASON}")
             return Reply(lines=(), private=True, form=Form(action=name, job_id=job_id, fields=(reason,)))
         reason_given = (command.values or {}).get("reason", "")
@@ -58,6 +59,7 @@ class InboxCommands:
         job_id, number = job_and_number(command)
         typed = "" if command.values is not None or _is_press(command) else _rest(command)
         if command.values is None and not typed:
+            await self._inbox.require_reportable(actor, job_id, number)
             reason = FormField(name="reason", kind=FieldKind.LONG, required=True, expected=f"≤ {LONGEST_REASON}")
             form = Form(action="report", job_id=job_id, index=number, fields=(reason,))
             return Reply(lines=(), private=True, form=form)

@@ -15,7 +15,7 @@ from PIL import Image
 from engine.accounts import AuditLine
 from engine.board import Board
 from engine.errors import BlobMissing, Forbidden, UnknownJob, UnknownPicture
-from engine.model import Actor, Job, Json, Power
+from engine.model import Actor, Job, JobView, Json, Power
 from engine.pictures import require_pictures
 from engine.ports import Blobs, Clock
 from engine.ports_moderation import Reviews
@@ -75,37 +75,45 @@ class Inbox:
             found.append(Preview(number=number, data=data))
         return tuple(found)
 
-    async def report(self, actor: Actor, job_id: str, number: int, reason: str) -> bool:
-        """Say that a picture that the actor may see should not be shown; False if they said so before.
-
-        Raises UnknownJob, UnknownPicture, and PictureUnavailable where nothing is shown.
-        """
+    async def require_reportable(self, actor: Actor, job_id: str, number: int) -> None:
+        """Let pass what may be reported: a picture that the actor is shown. Raises as `report`."""
         if actor.power is Power.NOBODY:
             raise Forbidden(action="own")
         view = await self._studio.show(actor, job_id)
         require_pictures(view)
         if not 0 <= number <= len(view.pictures):
             raise UnknownPicture(value=job_id, number=number, count=len(view.pictures))
+
+    async def report(self, actor: Actor, job_id: str, number: int, reason: str) -> bool:
+        """Say that a picture that the actor may see should not be shown; False if they said so before.
+
+        Raises UnknownJob, UnknownPicture, and PictureUnavailable where nothing is shown.
+        """
+        await self.require_reportable(actor, job_id, number)
         done = await self._reviews.report(job_id, actor.person.id, number, _short(reason))
         if done:
             log.info("reported", job=job_id, picture=number)
         return done
+
+    async def require_decidable(self, actor: Actor, job_id: str, outcome: Outcome) -> tuple[JobView, bool]:
+        """Give a job that the actor may decide about, and whether anything of it waits for that. Raises as `decide`."""
+        waiting = [review for review in await self._reviews.of_job(job_id) if review.kind is ABOUT[outcome]]
+        view = waiting[0].view if waiting else await self._studio.show(actor, job_id)
+        self._require(actor, view.job)
+        own = view.job.person_id == actor.person.id and actor.power is not Power.OPERATOR
+        if waiting and own and waiting[0].kind is Kind.HELD:
+            raise Forbidden(action="own-review")
+        return view, bool(waiting)
 
     async def decide(self, actor: Actor, job_id: str, outcome: Outcome, reason: str = "") -> Decided:
         """Decide about what waits of a job, once: of several who decide, the first does. Raises UnknownJob, Forbidden.
 
         The person hears of it in the job's own message: with the pictures, or with the reason why there are none.
         """
-        waiting = [review for review in await self._reviews.of_job(job_id) if review.kind is ABOUT[outcome]]
-        if not waiting:
-            view = await self._studio.show(actor, job_id)
-            self._require(actor, view.job)
+        view, done = await self.require_decidable(actor, job_id, outcome)
+        if not done:
             return Decided(view=view, done=False)
-        job = waiting[0].view.job
-        self._require(actor, job)
-        if waiting[0].kind is Kind.HELD and job.person_id == actor.person.id and actor.power is not Power.OPERATOR:
-            raise Forbidden(action="own-review")
-        return await self._decide(f"{actor.identity.platform}:{actor.identity.id}", job, outcome, _short(reason))
+        return await self._decide(f"{actor.identity.platform}:{actor.identity.id}", view.job, outcome, _short(reason))
 
     async def expire(self) -> int:
         """Remove and refund what has been held too long without anybody looking at it; gives how many jobs."""

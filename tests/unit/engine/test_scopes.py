@@ -178,6 +178,8 @@ CASES: dict[str, Call] = {
     "Inbox.waiting": lambda w, who: w.house.inbox.waiting(who, limit=9),
     "Inbox.previews": _previews,
     "Inbox.report": lambda w, who: w.house.inbox.report(who, w.private.id, 0, "because"),
+    "Inbox.require_reportable": lambda w, who: w.house.inbox.require_reportable(who, w.private.id, 0),
+    "Inbox.require_decidable": lambda w, who: w.house.inbox.require_decidable(who, w.screened.id, Outcome.REJECTED),
     "Inbox.decide": lambda w, who: w.house.inbox.decide(who, w.screened.id, Outcome.REJECTED, "because"),
     "Preferring.chosen": lambda w, who: w.house.preferring.chosen(who, "theirs"),
     "Preferring.choose": lambda w, who: _in_theirs(
@@ -213,7 +215,6 @@ WITHOUT_ACTOR = {
     "Pictures.read": "of a job that was shown",
     "Pictures.plain": "of a job that was shown",
     "Pictures.able": "of a job that was shown",
-
     "Pictures.again": "of a job that was shown",
     "Pictures.inputs": "of a job that was shown",
     "Pictures.planned": "of a job that was shown",
