@@ -25,22 +25,97 @@ Every leaf has a `code`; what people read is the Fluent message `error-CODE` wit
 every language (a test holds that). `str(error)` is for logs: it never carries a prompt.
 """
 
-from typing import ClassVar
+from engine.errors_base import AtelierError, Field
+from engine.errors_work import (
+    AttemptTimeout,
+    AttemptUnknown,
+    ChatGone,
+    DeliveryDelayed,
+    DeliveryError,
+    DeliveryExpired,
+    DeliveryUnanswered,
+    EndpointBusy,
+    EndpointError,
+    EndpointFull,
+    EndpointLost,
+    ExecutionFailed,
+    FloodWait,
+    GraphRejected,
+    Interrupted,
+    MessageGone,
+    MessageTooLarge,
+    NotPermitted,
+    OutOfMemory,
+    OutputMissing,
+    RecipientBlocked,
+)
 
-Field = str | int | float
-
-
-class AtelierError(Exception):
-    """An error with a code; `retry_after` is in seconds, None if nobody knows."""
-
-    code: ClassVar[str] = "internal"
-    retryable: ClassVar[bool] = False
-
-    def __init__(self, detail: str = "", *, retry_after: float | None = None, **fields: Field) -> None:
-        self.detail = detail
-        self.retry_after = retry_after
-        self.fields: dict[str, Field] = fields
-        super().__init__(detail or self.code)
+__all__ = [
+    "AccessDenied",
+    "AllowanceUsed",
+    "AtelierError",
+    "AttemptTimeout",
+    "AttemptUnknown",
+    "BackupBroken",
+    "BadValue",
+    "Banned",
+    "BlobMissing",
+    "ChatGone",
+    "DatabaseBroken",
+    "DeliveryDelayed",
+    "DeliveryError",
+    "DeliveryExpired",
+    "DeliveryUnanswered",
+    "DiskFull",
+    "EmptyPrompt",
+    "EndpointBusy",
+    "EndpointError",
+    "EndpointFull",
+    "EndpointLost",
+    "ExecutionFailed",
+    "Field",
+    "FloodWait",
+    "Forbidden",
+    "GivenTwice",
+    "GraphRejected",
+    "ImageRejected",
+    "InsufficientCredits",
+    "Interrupted",
+    "JobStarted",
+    "LinkRefused",
+    "MessageGone",
+    "MessageTooLarge",
+    "MissingInput",
+    "NoConversation",
+    "NotPermitted",
+    "NothingCanRun",
+    "OutOfMemory",
+    "OutputMissing",
+    "PictureUnavailable",
+    "PictureUnfit",
+    "PortInUse",
+    "QueueFull",
+    "RecipientBlocked",
+    "Refusal",
+    "SamplerFailed",
+    "ServiceRunning",
+    "StartError",
+    "StorageError",
+    "TemplateBroken",
+    "TooManyJobs",
+    "UnexpectedWords",
+    "UnknownChoice",
+    "UnknownCommand",
+    "UnknownFlag",
+    "UnknownJob",
+    "UnknownPerson",
+    "UnknownPicture",
+    "UnknownTemplate",
+    "Unsafe",
+    "UnsupportedOption",
+    "UserError",
+    "WouldOverwrite",
+]
 
 
 class UserError(AtelierError):
@@ -235,79 +310,6 @@ class LinkRefused(Refusal):
     code = "link-refused"
 
 
-class EndpointError(AtelierError):
-    """An attempt failed. Fields: endpoint."""
-
-    code = "endpoint-error"
-
-
-class EndpointLost(EndpointError):
-    """The endpoint cannot be reached or forgot the attempt."""
-
-    code = "endpoint-lost"
-    retryable = True
-
-
-class EndpointBusy(EndpointError):
-    """The endpoint answered that it takes no more (429 or 503)."""
-
-    code = "endpoint-busy"
-    retryable = True
-
-
-class OutOfMemory(EndpointError):
-    """The endpoint ran out of GPU memory."""
-
-    code = "out-of-memory"
-    retryable = True
-
-
-class EndpointFull(EndpointError):
-    """The endpoint's own disk is full."""
-
-    code = "endpoint-full"
-    retryable = True
-
-
-class GraphRejected(EndpointError):
-    """The endpoint's validation refused the graph. Fields: endpoint, reason."""
-
-    code = "graph-rejected"
-
-
-class ExecutionFailed(EndpointError):
-    """A node raised. Fields: endpoint, node, reason."""
-
-    code = "execution-failed"
-
-
-class Interrupted(EndpointError):
-    """Somebody interrupted the attempt on the endpoint."""
-
-    code = "interrupted"
-
-
-class AttemptUnknown(EndpointError):
-    """The endpoint knows nothing of this prompt id: it can be sent (again)."""
-
-    code = "attempt-unknown"
-    retryable = True
-
-
-class AttemptTimeout(EndpointError):
-    """No progress within the attempt's deadline."""
-
-    code = "attempt-timeout"
-    retryable = True
-
-
-class OutputMissing(EndpointError):
-    """The history names no output, or a file that is not there."""
-
-    code = "output-missing"
-    retryable = True
-
-
 class StorageError(AtelierError):
     """Disk or database."""
 
@@ -337,74 +339,6 @@ class BlobMissing(StorageError):
     """A stored file is not there any more."""
 
     code = "blob-missing"
-
-
-class DeliveryError(AtelierError):
-    """A platform did not take a message."""
-
-    code = "delivery-error"
-
-
-class ChatGone(DeliveryError):
-    """The chat, channel or folder is gone or closed to us. Fields: chat."""
-
-    code = "chat-gone"
-
-
-class NotPermitted(DeliveryError):
-    """The platform no longer lets us post in this chat. Fields: chat, missing (the permission's name)."""
-
-    code = "not-permitted"
-
-
-class RecipientBlocked(DeliveryError):
-    """The person has blocked us, or takes no direct messages from us."""
-
-    code = "recipient-blocked"
-
-
-class MessageGone(DeliveryError):
-    """The message that should be edited was deleted, or may not be edited any more."""
-
-    code = "message-gone"
-
-
-class MessageTooLarge(DeliveryError):
-    """The platform takes no message or file of this size. Fields: size, limit."""
-
-    code = "message-too-large"
-
-
-class FloodWait(DeliveryError):
-    """Nothing was posted: try again after `retry_after` seconds. Fields: everywhere (1: this holds for every chat)."""
-
-    code = "flood-wait"
-    retryable = True
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether every chat of the platform has to wait."""
-        return bool(self.fields.get("everywhere"))
-
-
-class DeliveryDelayed(DeliveryError):
-    """Nothing was posted: try again, after `retry_after` seconds where the platform says how many."""
-
-    code = "delivery-delayed"
-    retryable = True
-
-
-class DeliveryUnanswered(DeliveryError):
-    """The platform did not say whether it posted the message (a timeout, a lost connection, an error of its own)."""
-
-    code = "delivery-unanswered"
-    retryable = True
-
-
-class DeliveryExpired(DeliveryError):
-    """The chat could not be reached for as long as we try."""
-
-    code = "delivery-expired"
 
 
 class StartError(AtelierError):
