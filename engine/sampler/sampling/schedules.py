@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 
 import torch
+from scipy.special import betaincinv
 from torch import Tensor
 
 from engine.sampler.sampling.kinds import ModelKind
@@ -68,8 +69,6 @@ def ddim_uniform(kind: ModelKind, steps: int) -> Tensor:
 
 def beta(kind: ModelKind, steps: int) -> Tensor:
     """Pick table entries at quantiles of a beta distribution (Lee et al. 2024, arXiv 2407.12173), each once, then 0."""
-    from scipy.special import betaincinv  # half a second to import, and one scheduler uses it
-
     last = len(kind.table) - 1
     places = [round(float(betaincinv(_BETA, _BETA, 1 - index / steps)) * last) for index in range(steps)]
     kept = [place for number, place in enumerate(places) if number == 0 or place != places[number - 1]]
