@@ -101,10 +101,13 @@ class Trajectory:
         self._x: Tensor | None = None  # the sampler's result
 
     def start(self) -> None:
-        """Run up to the first evaluation; a run without steps has ended at once."""
+        """Run up to the first evaluation; a run without steps ends at once."""
         if len(self._sigmas) == 0:
             return
         x = self._kind.start(self._latent, self._noise, self.task.sigmas[0])
+        if self.steps == 0:  # one sigma: noise is added, and nothing taken away
+            self._x = x
+            return
         surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=lambda: self._unconditional)
         self._sampling = self._spec.run(x, self._sigmas, surroundings)
         self._resume(next)

@@ -242,6 +242,7 @@ def test_short_lists_of_sigmas(batcher: Batcher, sampler: str) -> None:
     assert batcher.sample(one).latent.isfinite().all()
     start = batcher.sample(replace(one, sigmas=torch.tensor([5.0]))).latent
     torch.testing.assert_close(start, toy.space.leave(one.noise * 5.0))
+    assert not batcher.sample(replace(one, sigmas=torch.tensor([0.0]))).latent.any()
 
 
 def test_what_is_left_of_the_noise_can_be_taken_off(batcher: Batcher) -> None:
