@@ -50,7 +50,8 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], placement: Placement
     ready: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         placement.between()
-        ready[key] = tensor.to(placement.device, dtype)
+        # A copy even where nothing changes: the file stays mapped else, and who overwrites it would end this process.
+        ready[key] = tensor.to(placement.device, dtype, copy=True)
     missing, unexpected = network.load_state_dict(ready, strict=False, assign=True)
     wrong = [*missing, *unexpected]
     if not wrong:

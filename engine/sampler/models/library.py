@@ -165,12 +165,14 @@ def _read(file: ModelFile) -> LoraFile:
 
 def _changed_diffusion(base: DiffusionModel, uses: Sequence[tuple[LoraFile, float]]) -> tuple[DiffusionModel, int]:
     network, size = changed(base.network, uses, base.layers)
-    return replace(base, network=network), size
+    return (replace(base, network=network), size) if size else (base, 0)
 
 
 def _changed_text(base: TextEncoder, uses: Sequence[tuple[LoraFile, float]]) -> tuple[TextEncoder, int]:
+    """A LoRA that leaves the words alone keeps the encoder with the encodings that it remembers."""
     made = [changed(tower.network, uses, _text_layers(tower)) for tower in base.towers]
-    return base.with_networks([network for network, _ in made]), sum(size for _, size in made)
+    size = sum(size for _, size in made)
+    return (base.with_networks([network for network, _ in made]), size) if size else (base, 0)
 
 
 def _text_layers(tower: Tower) -> dict[str, str]:

@@ -108,7 +108,7 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
 
     Raises ModelFileError for a pickle, a damaged file, another family of models and missing tensors.
     """
-    tensors = read_tensors(path)
+    tensors = _with_todays_text_names(read_tensors(path))
     plan = _plan(path, tensors)
     unet = _filled(path, plan, layout.unet, tensors, placement, placement.dtype)
     vae = _filled(path, plan, layout.autoencoder, tensors, placement, torch.float32)
@@ -182,7 +182,7 @@ def _tower(
         padding=_ZERO_PADDING if tower.open_clip else None,
         layer=tower.layer,
         normed=tower.normed,
-        projection=projection.float() if tower.pooled and projection is not None else None,
+        projection=projection.to(torch.float32, copy=True) if tower.pooled and projection is not None else None,
     )
 
 
@@ -220,6 +220,18 @@ def _fitted(
         shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
         raise ModelFileError(f"{path.name} does not fit {family}: missing or unexpected {shown}.")
     return blueprint
+
+
+def _with_todays_text_names(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Put in what some old SD 1.x checkpoints lack in the names of their text model."""
+    prefix = _SD1.towers[0].prefix
+    if any(name.startswith(f"{prefix}text_model.") for name in tensors):
+        return tensors
+    parts = tuple(prefix + part for part in ("embeddings.", "encoder.", "final_layer_norm."))
+    return {
+        f"{prefix}text_model.{name.removeprefix(prefix)}" if name.startswith(parts) else name: tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _plan(path: Path, tensors: Mapping[str, Tensor]) -> _FamilyPlan:

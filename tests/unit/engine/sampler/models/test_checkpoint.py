@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from engine.sampler.models.checkpoint import Placement, load_checkpoint
 from engine.sampler.models.files import ModelFileError
@@ -56,6 +56,29 @@ def test_what_training_left_behind_is_ignored(small: Path, tmp_path: Path, place
     }
     old = write_variant(small, tmp_path / "old.safetensors", without="", extra=extra)
     load_checkpoint(old, placement)
+
+
+def test_an_old_name_of_the_text_model(small: Path, tmp_path: Path, placement: Placement) -> None:
+    tensors = load_file(small)
+    old = {name.replace(".transformer.text_model.", ".transformer."): tensor for name, tensor in tensors.items()}
+    assert old.keys() != tensors.keys()
+    save_file(old, tmp_path / "old.safetensors")
+    encodings = [
+        load_checkpoint(path, placement).text.encode("a house").embeddings
+        for path in (small, tmp_path / "old.safetensors")
+    ]
+    assert torch.equal(*encodings)
+
+
+def test_nothing_stays_mapped_to_the_file(small: Path, tmp_path: Path, placement: Placement) -> None:
+    path = tmp_path / "wide.safetensors"
+    save_file({name: tensor.float() for name, tensor in load_file(small).items()}, path)
+    checkpoint = load_checkpoint(path, placement)
+    before = checkpoint.text.encode("a house").embeddings
+    os.truncate(path, 1000)  # touching what is gone would end the process
+    fresh = checkpoint.text.with_networks([tower.network for tower in checkpoint.text.towers])
+    assert torch.equal(fresh.encode("a house").embeddings, before)
+    assert checkpoint.vae.decode(torch.zeros(1, 4, 8, 8)).isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,17 @@ def test_text_encoders_are_changed_too(small: Small, tmp_path: Path, layer: str)
     assert torch.equal(models.text(checkpoint).encode("a house").embeddings, plain)
 
 
+def test_what_a_lora_leaves_alone_is_the_checkpoints_own(small: Small, tmp_path: Path) -> None:
+    models, checkpoint = small
+    tensors = {
+        "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight": random(256, 2),
+        "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_down.weight": random(2, TEXT_WIDTH),
+    }
+    words = (LoraUse(file=write(tmp_path / "words.safetensors", tensors), strength=1.0),)
+    assert models.diffusion(checkpoint, words) is models.diffusion(checkpoint), "so that they share passes"
+    assert models.text(checkpoint, words) is not models.text(checkpoint)
+
+
 def test_xl_has_two_text_models(tmp_path: Path) -> None:
     write_random(families.small_sdxl(), tmp_path / "xl.safetensors")
     models, checkpoint = library(), ModelFile.of(tmp_path / "xl.safetensors")
