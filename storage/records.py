@@ -91,6 +91,7 @@ def _job(session: Session, job: JobRow, files: dict[str, str]) -> Json:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "parent": job.parent,
         "sent": sent,
         "tasks": tasks,
     }

@@ -125,6 +125,7 @@ async def test_forgetting_and_export_know_favourites(opened: OpenBooks) -> None:
     await gallery.keep(bob.id, ref)
     record = (await opened.accounts.record(bob.id)).data
     assert isinstance(record, dict)
+    assert record["jobs"] == []
     assert record["favourites"] == [{"job_id": ref.job_id, "number": 1, "at": opened.clock.time}]
     await opened.accounts.forget(bob.id)
     assert await gallery.favourites(bob.id) == ()
