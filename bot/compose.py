@@ -154,7 +154,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
     texts, library = load_texts(), Library.load(workflow_folders(settings))
     async with AsyncExitStack() as stack:
         storage = await open_storage(settings, clock, stack)
-        books, blobs = storage.books, storage.blobs
+        books = storage.books
         pool = build_pool(settings)
         await pool.start()
         stack.push_async_callback(pool.close)
@@ -162,20 +162,7 @@ async def open_service(settings: Settings, *, alone: bool = False) -> AsyncItera
         screener = await build_screener(settings, storage, stack, child_environment())
         dispatcher = build_dispatcher(settings, storage, pool, board, pace, clock, own_jobs, screener)
         pool.subscribe(dispatcher.wake)
-        studio = build_studio(
-            settings,
-            books=books,
-            accounts=storage.accounts,
-            deliveries=storage.deliveries,
-            blobs=blobs,
-            library=library,
-            pool=pool,
-            board=board,
-            pace=pace,
-            clock=clock,
-            dispatcher=dispatcher,
-            screener=screener,
-        )
+        studio = build_studio(settings, storage, library, pool, board, pace, clock, dispatcher, screener)
         console = ConsoleAdapter(texts=texts, identity=console_identity(), locale=settings.locale)
         platforms, webhooks = (
             ([], {}) if alone else build_platforms(settings, texts, studio, books, storage.moves, pool)

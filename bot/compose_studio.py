@@ -1,5 +1,7 @@
 """Builds the studio for `bot/compose.py`: who is served, and what is taken."""
 
+from typing import TYPE_CHECKING
+
 from config.settings import Settings
 from engine.admission import Access, Admission
 from engine.board import Board
@@ -7,19 +9,18 @@ from engine.dispatcher import Dispatcher
 from engine.endpoints.pool import Pool
 from engine.images import ImageLimits
 from engine.pace import Pace
-from engine.ports import Accounts, Blobs, Books, Clock, Deliveries
+from engine.ports import Clock
 from engine.screening import Screener
 from engine.studio import Studio
 from engine.workflows.library import Library
 
+if TYPE_CHECKING:
+    from bot.compose import Storage
+
 
 def build_studio(
     settings: Settings,
-    *,
-    books: Books,
-    accounts: Accounts,
-    deliveries: Deliveries,
-    blobs: Blobs,
+    storage: "Storage",
     library: Library,
     pool: Pool,
     board: Board,
@@ -30,16 +31,16 @@ def build_studio(
 ) -> Studio:
     """The studio, with the settings' limits."""
     return Studio(
-        books=books,
-        deliveries=deliveries,
-        blobs=blobs,
+        books=storage.books,
+        deliveries=storage.deliveries,
+        blobs=storage.blobs,
         library=library,
         pool=pool,
         board=board,
         pace=pace,
         clock=clock,
         dispatch=dispatcher,
-        admission=Admission(books=books, accounts=accounts, access=build_access(settings)),
+        admission=Admission(books=storage.books, accounts=storage.accounts, access=build_access(settings)),
         screener=screener,
         image_limits=build_image_limits(settings),
     )
