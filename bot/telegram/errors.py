@@ -56,8 +56,13 @@ _PERSON = (
 )
 
 
-def delivery_error(error: Exception, chat: str, *, size: int = 0, limit: int = 0) -> DeliveryError:
-    """Say what became of a message; `chat` is its name, `size` and `limit` (bytes) are of the largest file in it."""
+def delivery_error(
+    error: Exception, chat: str, *, private: bool = False, size: int = 0, limit: int = 0
+) -> DeliveryError:
+    """Say what became of a message; `chat` is its name, `size` and `limit` (bytes) are of the largest file in it.
+
+    `private`: the chat is somebody's own conversation, which there is none of until they begin it.
+    """
     match error:
         case DeliveryError():
             return error
@@ -67,6 +72,8 @@ def delivery_error(error: Exception, chat: str, *, size: int = 0, limit: int = 0
             return ChatGone("it is a supergroup now", chat=chat)
         case Forbidden():
             return _forbidden(error, chat)
+        case BadRequest() if private and says(error, "chat not found"):
+            return RecipientBlocked(_said(error))
         case BadRequest():
             return _refusal(error, chat, size, limit)
         case InvalidToken():

@@ -16,7 +16,7 @@ from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from bot.telegram import errors
 from bot.telegram.http import Flooded
-from bot.telegram.incoming import kind_of
+from bot.telegram.incoming import PRIVATE, kind_of
 from bot.telegram.pace import PATIENCE, Pace
 from bot.telegram.shown import DOCUMENT, MOST_FILE, PHOTO, Composer, Media, Message, input_media
 from engine.errors import ChatGone, DeliveryDelayed, MessageGone
@@ -150,8 +150,7 @@ class Sender:
         Telegram makes no text of what was a picture: there the words become the caption, and unless the picture is to
         be kept another one takes its place.
         """
-        chat = self.now_at(place.chat)
-        number = _number(message_id, MessageGone(message_id))
+        chat, number = self._stays(place, message_id)
 
         async def work(bot: Bot) -> None:
             spot: dict[str, Any] = {"chat_id": int(chat), "message_id": number, "reply_markup": message.keyboard}
@@ -188,8 +187,7 @@ class Sender:
 
     async def delete(self, place: Place, message_id: str) -> bool:
         """Delete a message; False where Telegram does not let us any more. Raises DeliveryError."""
-        chat = self.now_at(place.chat)
-        number = _number(message_id, MessageGone(message_id))
+        chat, number = self._stays(place, message_id)
 
         async def work(bot: Bot) -> bool:
             try:
@@ -244,8 +242,16 @@ class Sender:
         except TelegramError as error:
             raise self._error(error, chat, size) from error
 
+    def _stays(self, place: Place, message_id: str) -> tuple[str, int]:
+        """Where a message is. Raises MessageGone: what a group had before it became a supergroup nobody can change."""
+        if self.now_at(place.chat) != place.chat:
+            raise MessageGone("the chat is a supergroup now")
+        return place.chat, _number(message_id, MessageGone(message_id))
+
     def _error(self, error: TelegramError, chat: str, size: int) -> Exception:
-        return errors.delivery_error(error, self._titles.get(chat, ""), size=size, limit=MOST_FILE)
+        return errors.delivery_error(
+            error, self._titles.get(chat, ""), private=kind_of(chat) == PRIVATE, size=size, limit=MOST_FILE
+        )
 
     def _spot(self, place: Place, chat: str) -> dict[str, Any]:
         """The topic and the message that a new one answers."""
