@@ -1,4 +1,4 @@
-"""Every statement of a claim is an index search: its time does not grow with the queue."""
+"""Every statement of a job's life is an index search, and places are told to few: time does not grow with the queue."""
 
 import asyncio
 import re
@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from storage.deliveries import open_deliveries, positions
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
 SMALL = {"lane", "pause", "walk"}  # two rows, one row, and one row for each line of the queue
@@ -41,3 +42,14 @@ async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
     assert len(statements) >= 20
     read = {text: set(scans(tmp_path / "atelier.db", text)) - SMALL for text in statements}
     assert {text: tables for text, tables in read.items() if tables} == {}
+
+
+async def test_places_are_told_to_those_whose_turn_comes_soon(tmp_path: Path) -> None:
+    async with books_in(tmp_path) as opened:
+        ada, bob = await somebody(opened.books), await somebody(opened.books, "bob")
+        first = await opened.books.accept(new_job(ada, "first", costs=(10, 10)))
+        second = await opened.books.accept(new_job(bob, "second", costs=(20,)))
+        last = await opened.books.accept(new_job(bob, "last", costs=(30,)))
+        everyone = await open_deliveries(opened.database, opened.clock).positions()
+        assert everyone == {first.id: 1, second.id: 2, last.id: 3}
+        assert await opened.database.read(lambda tx: positions(tx, first=3)) == {first.id: 1, second.id: 2}
