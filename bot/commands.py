@@ -124,7 +124,7 @@ class Commands:
                 command = replace(command, place=replace(command.place, locale=locale))
             reply = await self._answer(actor, command, chosen)
         except AtelierError as error:
-            log.info("refused", command=command.name, error=error.code)
+            log.info("refused", command=command.name, error=error.code, detail=error.detail)
             reply = error_reply(error)
         except Exception:
             log.exception("command_broke", command=command.name)

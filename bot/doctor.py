@@ -23,6 +23,7 @@ from storage.database import Database
 
 LOW_DISK = 1 * 2**30  # bytes free under which pictures soon have no room
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
+CLASSIFIER_FILES = ("config.json", "model.safetensors")
 LOCAL_MODULES = ("torch", "diffusers", "transformers", "safetensors")
 
 
@@ -68,6 +69,7 @@ async def examine(settings: Settings, workflows: tuple[Path, ...]) -> AsyncItera
     yield await asyncio.to_thread(check_data_dir, settings.data_dir)
     yield await check_database(settings, running=running)
     yield check_templates(workflows)
+    yield check_safety(settings)
     yield check_door(settings, running=running)
     async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as session:
         for endpoint in settings.endpoints:
@@ -125,6 +127,22 @@ def check_templates(folders: tuple[Path, ...]) -> Finding:
     except TemplateBroken as error:
         return bad("templates", str(error), "mend the file that is named, or take the template's folder away")
     return good("templates", ", ".join(library.names()))
+
+
+def check_safety(settings: Settings) -> Finding:
+    """Whatever looks at prompts and pictures can do so."""
+    folder, checks = settings.safety.classifier, ["the rules for words"]
+    if folder is not None:
+        lacking = [name for name in CLASSIFIER_FILES if not (folder / name).is_file()]
+        missing = [name for name in LOCAL_MODULES if importlib.util.find_spec(name) is None]
+        if lacking:
+            return bad("safety", f"{folder} has no {lacking[0]}", "set safety.classifier to a model's folder")
+        if missing:
+            return bad("safety", f"not installed: {', '.join(missing)}", "pip install 'atelier[local]'")
+        checks.append(f"the classifier in {folder}")
+    if settings.safety.hook_url is not None:
+        checks.append(f"the hook at {settings.safety.hook_url}")
+    return good("safety", ", ".join(checks))
 
 
 def check_door(settings: Settings, *, running: bool) -> Finding:

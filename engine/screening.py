@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import structlog
-
 from engine.errors import Unsafe
 from engine.model import Actor, Job, NewJob, OptionValue, OutputFile, Request
 from engine.policies import CommunityPolicy
@@ -14,8 +12,6 @@ from engine.ports_moderation import Reviews, Safety
 from engine.safety.verdicts import NOTHING, Asked, Finding, Ruling, Screening, Verdict, ruled, with_parent
 from engine.workflows.slots import FILES, SlotType
 from engine.workflows.template import Template
-
-log = structlog.get_logger(__name__)
 
 GENERATIONS = 5  # pictures back that a request is read with
 _NEGATIVE = "negative"
@@ -64,7 +60,7 @@ class Screener:
     async def request(self, actor: Actor, request: Request, template: Template | None) -> Screened:
         """Look at what is asked for; None for a template that is gone.
 
-        Raises Unsafe, which is counted, and logged without the words.
+        Raises Unsafe, which is counted, and whose detail is for the log: who and why, and none of the words.
         """
         before, parent = await self._parents(request)
         community = actor.community
@@ -112,8 +108,7 @@ class Screener:
         await self._count(ruling)
         finding = ruling.finding
         rule = "" if finding is None else finding.rule
-        log.warning("unsafe", category=ruling.flagged, rule=rule, person=actor.person.id)
-        raise Unsafe(ruling.flagged, category=ruling.flagged, rule=rule)
+        raise Unsafe(f"{ruling.flagged} ({rule}), asked by {actor.person.id}", category=ruling.flagged, rule=rule)
 
     async def _count(self, ruling: Ruling) -> None:
         await self._reviews.count(f"refused-{ruling.flagged}"[:64])
