@@ -4,7 +4,7 @@ Its words are the Fluent message `action-NAME`, which reads the button's `$index
 mean. A press is a `Command` of the action's name with the line `(job id, index)`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -131,11 +131,6 @@ def picture_rows(job_id: str, pictures: int, action: str) -> tuple[Row, ...]:
 def rows_of(job_id: str, *names: str, index: int = 0) -> tuple[Row, ...]:
     """One row of buttons."""
     return (tuple(_button(job_id, name, index) for name in names),)
-
-
-def actions_for(template: str) -> Iterator[Action]:
-    """The actions that run a template."""
-    return (action for action in ACTIONS.values() if action.template == template)
 
 
 def _row(job_id: str, *names: str) -> Row:
