@@ -44,7 +44,7 @@ class PersonRow(Base, table=True):
     wallet_id: str = Field(foreign_key="wallet.id", unique=True)
     created_at: float = Field(sa_type=Double)
     forgotten_at: float | None = Field(default=None, sa_type=Double)
-    joined_into: str | None = Field(default=None, foreign_key="person.id")
+    joined_into: str | None = None  # no foreign key: SQLite would rebuild the table for it, to which others refer
 
 
 class IdentityRow(Base, table=True):

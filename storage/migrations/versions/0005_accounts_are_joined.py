@@ -29,6 +29,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_link_try")),
     )
     op.create_index("ix_link_try_person_id_at", "link_try", ["person_id", "at"], unique=False)
-    with op.batch_alter_table("person", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("joined_into", sa.String(), nullable=True))
-        batch_op.create_foreign_key(op.f("fk_person_joined_into_person"), "person", ["joined_into"], ["id"])
+    op.add_column("person", sa.Column("joined_into", sa.String(), nullable=True))
