@@ -4,7 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -96,6 +96,19 @@ def test_six_people_at_once_share_passes_and_get_their_own_pictures(
     for mine, ours in zip(solo, together, strict=True):
         assert (bytes_of(mine) - bytes_of(ours)).abs().max() <= 2
     assert (bytes_of(solo[0]) - bytes_of(solo[3])).abs().max() > 2
+
+
+def test_who_joins_half_way_gets_their_own_picture_and_changes_nobodys(
+    runtime: TorchRuntime, folders: BenchFolders
+) -> None:
+    first, second = (BenchContext(folders=folders, runtime=runtime) for _ in range(2))
+    alone = [draw(first, 5, steps=12), draw(second, 1)]
+    with ThreadPoolExecutor(1) as pool:
+        joined: list[Future[Tensor]] = []
+        first.on_progress = lambda value: joined.append(pool.submit(draw, second, 1)) if value == 4 else None
+        company = [draw(first, 5, steps=12), joined[0].result()]
+    for mine, ours in zip(alone, company, strict=True):
+        assert (bytes_of(mine) - bytes_of(ours)).abs().max() <= 2
 
 
 def test_progress_is_told_for_every_step(context: BenchContext) -> None:
