@@ -21,7 +21,7 @@ _LONGEST_LISTED = 200
 _MENTIONS = frozenset({"job-result", "job-ready", "private-unreachable"})
 _UNSEEN = re.compile(r"[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ue000-\uf8ff]")
 """Controls, what turns the direction of writing, and the private signs that stand for our own tags."""
-_LINKS = re.compile(r"(?<=[@#])(?=\w)|/(?=[A-Za-z])|(?<=:/)(?=/)|(?<=[A-Za-z0-9])\.(?=[A-Za-z])")
+_LINKS = re.compile(r"(?<=[@#])(?=\w)|(?<=:/)(?=/)|/(?=[A-Za-z])|(?<=[A-Za-z0-9])\.(?=[A-Za-z])")
 _JOINER = "\u2060"
 _BOLD, _NO_BOLD, _CALL, _NO_CALL = (chr(0xE000 + number) for number in range(4))
 _SIGNS = re.compile(f"[{_BOLD}-{_NO_CALL}]")
