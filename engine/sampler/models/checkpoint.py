@@ -50,16 +50,15 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], placement: Placement
     ready: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         placement.between()
-        # A copy even where nothing changes: the file stays mapped else, and who overwrites it would end this process.
-        ready[key] = tensor.to(placement.device, dtype, copy=True)
+        # Kernels of convolutions are fastest so, on CPUs and on GPUs. A copy even where nothing changes: the file stays
+        # mapped else, and who overwrites it would end this process.
+        order = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
+        ready[key] = tensor.to(placement.device, dtype, copy=True, memory_format=order)
     missing, unexpected = network.load_state_dict(ready, strict=False, assign=True)
     wrong = [*missing, *unexpected]
     if not wrong:
         network.to(placement.device)  # buffers that no file has
     network.eval().requires_grad_(requires_grad=False)
-    for parameter in network.parameters():
-        if parameter.dim() == 4:  # of convolutions, which are fastest so on CPUs and on GPUs
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return wrong
 
 

@@ -62,7 +62,7 @@ class Library:
         found = self._residency.get(
             _Key(part="checkpoint", file=file),
             lambda: self._load(file.path, self._placement_for(asker)),
-            coming=self._expected(file),
+            coming=lambda: self._expected(file),
             asker=asker,
         )
         return cast(Checkpoint, found)
@@ -88,7 +88,8 @@ class Library:
             vae = load_vae_file(file.path, self._placement_for(asker))
             return _Kept(model=vae, size=weight_bytes(vae.network))
 
-        found = self._residency.get(_Key(part="vae", file=file), load, coming=self._expected(file), asker=asker)
+        key = _Key(part="vae", file=file)
+        found = self._residency.get(key, load, coming=lambda: self._expected(file), asker=asker)
         return cast(Vae, cast(_Kept, found).model)
 
     def check_lora(self, lora: ModelFile, file: ModelFile, asker: Asker | None = None) -> None:
@@ -140,9 +141,8 @@ class Library:
                 model, size = change(base, [(_read(use.file), use.strength) for use in key.loras])
             return _Kept(model=model, size=size)
 
-        coming = sum(use.file.size for use in key.loras)
         owner = _Key(part="checkpoint", file=key.file)
-        found = self._residency.get(key, load, coming=coming, base=owner, asker=asker)
+        found = self._residency.get(key, load, coming=lambda: _touched(base, key.loras), base=owner, asker=asker)
         return cast(_Model, cast(_Kept, found).model)
 
     def _placement_for(self, asker: Asker | None) -> Placement:
@@ -161,6 +161,23 @@ class Library:
 
 def _read(file: ModelFile) -> LoraFile:
     return read_lora(file.path.name, read_tensors(file.path))
+
+
+def _touched(base: DiffusionModel | TextEncoder | Vae, loras: Loras) -> int:
+    """Count the bytes of the weights that LoRAs change."""
+    match base:
+        case DiffusionModel():
+            networks = [(base.network, base.layers)]
+        case TextEncoder():
+            networks = [(tower.network, _text_layers(tower)) for tower in base.towers]
+        case _:
+            return 0
+    files = [_read(use.file) for use in loras]
+    return sum(
+        network.get_parameter(weight).nbytes
+        for network, layers in networks
+        for weight in {weight for file in files for weight in matched(file, layers)}
+    )
 
 
 def _changed_diffusion(base: DiffusionModel, uses: Sequence[tuple[LoraFile, float]]) -> tuple[DiffusionModel, int]:

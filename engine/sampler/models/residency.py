@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 _POLL = 0.1  # seconds between looks at a waiting prompt's interrupt
@@ -66,16 +67,17 @@ class Residency(Generic[_Value]):
         key: Hashable,
         load: Callable[[], _Value],
         *,
-        coming: int,
+        coming: Callable[[], int],
         base: Hashable | None = None,
         asker: Asker | None = None,
     ) -> _Value:
-        """Give a value, loading it if it is not there; blocks. `coming` are the bytes that it will probably take.
+        """Give a value, loading it if it is not there; blocks. `coming` gives the bytes that it will probably take.
 
-        Raises what `load` raises, and InterruptedPrompt while it waits.
+        It is asked only if the value is not there, and must be quick. Raises what `load` raises, and InterruptedPrompt
+        while it waits.
         """
         with self._changed:
-            kept = self._enter(key, coming, asker)
+            kept = self._enter(key, cache(coming), asker)
             if kept is not None:
                 return kept
         try:
@@ -119,7 +121,7 @@ class Residency(Generic[_Value]):
                 self._put_out(key)
             self._changed.notify_all()
 
-    def _enter(self, key: Hashable, coming: int, asker: Asker | None) -> _Value | None:
+    def _enter(self, key: Hashable, coming: Callable[[], int], asker: Asker | None) -> _Value | None:
         """Give what is there; None if the caller is to load it."""
         me: _Waiting | None = None
         try:
@@ -130,8 +132,8 @@ class Residency(Generic[_Value]):
                         kept.holders.add(asker.prompt_id)
                     self._touch(key)
                     return kept.value
-                if kept is None and key not in self._loading and self._has_room(coming, me):
-                    self._loading[key] = coming
+                if kept is None and key not in self._loading and self._has_room(coming(), me):
+                    self._loading[key] = coming()
                     return None
                 if me is None:
                     me = _Waiting(key)

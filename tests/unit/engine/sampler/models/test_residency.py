@@ -41,7 +41,7 @@ class Shelf:
 
     def get(self, name: str, asker: Prompt | None = None, *, base: str | None = None) -> Thing:
         """Ask for a thing; one called "bad" cannot be loaded."""
-        return self.residency.get(name, lambda: self._load(name), coming=10, base=base, asker=asker)
+        return self.residency.get(name, lambda: self._load(name), coming=lambda: 10, base=base, asker=asker)
 
     def _load(self, name: str) -> Thing:
         self.loaded.append(name)
