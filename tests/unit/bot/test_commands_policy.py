@@ -273,6 +273,14 @@ async def test_models_and_loras_say_what_they_are(house: House) -> None:
     assert (await house.ask("loras")).lines[0].key in ("loras-title", "loras-empty")
 
 
+async def test_an_operator_on_their_own_needs_no_moderator(house: House) -> None:
+    alone = {"who": OPERATOR, "community": "", "community_name": ""}
+    job = (await house.job((await ask(house, "a nude statue", **alone)).jobs[0])).job
+    assert (job.screening, job.place.adult) == (Screening.NONE, True)
+    job = (await house.job((await ask(house, "a nude statue", who=OPERATOR)).jobs[0])).job
+    assert job.screening is Screening.ASKED
+
+
 async def test_a_chat_is_for_adults_where_its_place_says_so(house: House) -> None:
     place = Place(platform="fake", chat="adult", adult=True)
     reply = await house.commands.handle(
