@@ -1,7 +1,8 @@
-"""What every platform keeps, seen from the delivery; run on the fake and on the console."""
+"""What every platform keeps, seen from the delivery; run on the fake, on the console and on a loopback Discord."""
 
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from config.settings import config_dir
 from engine.errors import ChatGone, DeliveryError
 from engine.model import Identity, Picture, Place
 from tests.fakes.adapter import FakeAdapter
+from tests.fakes.discord.pointing import pointed_at
+from tests.fakes.discord.server import FakeDiscord
+from tests.wire.discord.conftest import staged
 
 JOB = "abcdefghijklmnop"
 WORKING = Reply(
@@ -28,20 +32,41 @@ WORKING = Reply(
 CANCELLED = Reply(lines=(text("job-cancelled"),), tone=Tone.CANCELLED, job_id=JOB)
 
 
-@pytest.fixture(params=["fake", "console"])
-def adapter(request: pytest.FixtureRequest) -> Adapter:
+@pytest.fixture(params=["fake", "console", "discord"])
+async def platform(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Adapter, Place]]:
+    """An adapter, and a place on its platform."""
+    chat = str(tmp_path / "chat")
     if request.param == "fake":
-        return FakeAdapter()
-    return ConsoleAdapter(
-        texts=Texts.load(config_dir() / "locales"),
-        identity=Identity(platform="console", id="1", name="Ada"),
-        locale="en",
-    )
+        yield FakeAdapter(), Place(platform="fake", chat=chat, owner="Ada")
+    elif request.param == "console":
+        console = ConsoleAdapter(
+            texts=Texts.load(config_dir() / "locales"),
+            identity=Identity(platform="console", id="1", name="Ada"),
+            locale="en",
+        )
+        yield console, Place(platform="console", chat=chat, reply_to="nobody listens", owner="Ada")
+    else:
+        async with FakeDiscord() as server, on_discord(server, tmp_path) as found:
+            yield found
+            assert [str(violation) for violation in server.violations] == []
+
+
+@asynccontextmanager
+async def on_discord(server: FakeDiscord, folder: Path) -> AsyncIterator[tuple[Adapter, Place]]:
+    """The Discord adapter in a channel of a guild."""
+    with pointed_at(server):
+        async with staged(server, folder) as stage:
+            yield stage.adapter, Place(platform="discord", chat=str(stage.art.id), owner="Ada")
 
 
 @pytest.fixture
-def place(adapter: Adapter, tmp_path: Path) -> Place:
-    return Place(platform=adapter.platform, chat=str(tmp_path / "chat"), reply_to="nobody listens", owner="Ada")
+def adapter(platform: tuple[Adapter, Place]) -> Adapter:
+    return platform[0]
+
+
+@pytest.fixture
+def place(platform: tuple[Adapter, Place]) -> Place:
+    return platform[1]
 
 
 def result(count: int = 2) -> Reply:
@@ -76,8 +101,7 @@ async def test_a_result_that_is_sent_twice_is_there_once(adapter: Adapter, place
     await adapter.edit(place, message, reply)
     if isinstance(adapter, ConsoleAdapter):
         assert [path.name for path in sorted(Path(place.chat).iterdir())] == [f"{JOB}-1.png", f"{JOB}-2.png"]
-    else:
-        assert isinstance(adapter, FakeAdapter)
+    elif isinstance(adapter, FakeAdapter):
         assert adapter.messages(JOB) == {message}
 
 
@@ -94,6 +118,7 @@ async def test_it_stops_and_starts(adapter: Adapter):
     async def handle(_: object) -> Reply:
         return CANCELLED
 
+    await adapter.stop()
     await adapter.start(handle)
     await adapter.stop()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,16 @@ async def test_it_starts_again_where_it_was_stopped(server: FakeDiscord, tmp_pat
 async def test_figures_stand_beside_its_name(stage: Stage) -> None:
     await stage.server.until(lambda: stage.server.gateway.presences, within=20.0)
     assert "Jobs 4 · GPUs 2" in str(stage.server.gateway.presences[-1])
+
+
+async def test_shards_of_one_service_hear_their_guilds(server: FakeDiscord, tmp_path: Path) -> None:
+    guilds = [server.world.guild(f"Guild {number}") for number in range(6)]
+    channels = [server.world.channel(guild, "art") for guild in guilds]
+    async with staged(server, tmp_path, shard_count=2) as stage:
+        await server.until(lambda: len(server.gateway.identifies) == 2, within=20.0)
+        await asyncio.sleep(0.2)
+        for guild, channel in zip(guilds, channels, strict=True):
+            ann = server.world.member(guild, "ann")
+            await (await ann.slash(channel, "queue")).response()
+            await stage.adapter.post(replace(place(stage), chat=str(channel.id)), working(), nonce=str(channel.id))
+    assert len({(guild.id >> 22) % 2 for guild in guilds}) >= 1
