@@ -165,7 +165,8 @@ class Answers:
         """Where something is about that is told in the person's own conversation."""
         if asked.origin is not None or not asked.in_group:
             return asked.origin
-        return ids.Origin(chat=asked.spot.chat, thread=asked.spot.thread, message=asked.spot.reply_to)
+        spot, name = asked.spot, asked.command.community_name
+        return ids.Origin(chat=spot.chat, thread=spot.thread, message=spot.reply_to, name=name)
 
     # Messages
 
@@ -211,7 +212,7 @@ class Answers:
         about = self._about(asked)
         if about is None or place.kind == GROUP or not pages:
             return pages
-        named = escape(harmless(asked.command.community_name) or about.chat, quote=False)
+        named = escape(harmless(asked.command.community_name or about.name) or about.chat, quote=False)
         foot = f'<a href="{escape(about.address(self._username))}">📍 {named}</a>'
         return [*pages[:-1], f"{pages[-1]}\n{foot}"]
 

@@ -21,6 +21,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 LONGEST = 64  # bytes of a button's data and of a deep link
+LONGEST_NAME = 40  # characters of a chat's name
 LONGEST_ADDRESS = 2_000  # characters; what is longer Telegram may cut
 _JOB = r"[a-z2-7]{16}"
 _ACTION = re.compile(rf"(?P<action>[a-z][a-z-]{{0,30}}):(?P<job>{_JOB}|):(?P<index>[0-9]{{1,3}})")
@@ -168,6 +169,7 @@ class Origin:
     chat: str
     thread: str = ""
     message: str = ""
+    name: str = ""  # what people call it
 
     def address(self, username: str) -> str:
         """Give the address that keeps it."""
@@ -176,7 +178,8 @@ class Origin:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """As an address keeps it."""
-        return [(key, value) for key, value in (("c", self.chat), ("t", self.thread), ("m", self.message)) if value]
+        kept = {"c": self.chat, "t": self.thread, "m": self.message, "n": self.name[:LONGEST_NAME]}
+        return [(key, value) for key, value in kept.items() if value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +236,7 @@ def _origin(pairs: Mapping[str, str]) -> Origin | None:
     chat, thread, message = pairs.get("c", ""), pairs.get("t", ""), pairs.get("m", "")
     if not chat.removeprefix("-").isdigit():
         return None
-    return Origin(chat=chat, thread=thread, message=message)
+    return Origin(chat=chat, thread=thread, message=message, name=pairs.get("n", ""))
 
 
 def _target(match: re.Match[str]) -> Target:

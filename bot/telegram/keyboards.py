@@ -1,6 +1,7 @@
 """Buttons as Telegram shows them: inline keyboards, of which every button says by itself what it means."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
@@ -11,6 +12,8 @@ from bot.telegram.ids import LONGEST, Look, Target
 from bot.telegram.words import Words, shortened
 
 LONGEST_LABEL = 40  # characters of a button
+MOST_WORDED = 4  # buttons with words in a row
+ACROSS = 3  # in a row that is parted
 Row: TypeAlias = tuple[InlineKeyboardButton, ...]
 
 
@@ -21,8 +24,24 @@ def keyboard(rows: Sequence[Sequence[InlineKeyboardButton]]) -> InlineKeyboardMa
 
 
 def action_rows(words: Words, locale: str, rows: Sequence[Sequence[Button]]) -> list[Row]:
-    """Make the rows of a reply's buttons."""
-    return [tuple(action_button(words, locale, button) for button in row) for row in rows]
+    """Make the rows of a reply's buttons; more than four in a row are too narrow for words."""
+    return [tuple(action_button(words, locale, button) for button in part) for row in rows for part in _parted(row)]
+
+
+def _parted(row: Sequence[Button]) -> list[Sequence[Button]]:
+    """Part a row that is too narrow: words three in a row, then signs; one word among signs is shown as its sign."""
+    worded = [button for button in row if not button.bare and not _is_short(button)]
+    if len(row) <= MOST_WORDED or not worded:
+        return [row]
+    if len(worded) == 1:
+        return [[replace(button, bare=button.bare or button in worded) for button in row]]
+    signs = [button for button in row if button not in worded]
+    return [*(worded[start : start + ACROSS] for start in range(0, len(worded), ACROSS)), *([signs] if signs else [])]
+
+
+def _is_short(button: Button) -> bool:
+    """Whether a button is a letter and a number: U1, V4."""
+    return button.index > 0 and button.action in ("upscale", "vary-strong")
 
 
 def action_button(words: Words, locale: str, button: Button) -> InlineKeyboardButton:

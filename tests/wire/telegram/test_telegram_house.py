@@ -19,7 +19,12 @@ async def test_words_in_a_private_chat_become_one_message_with_the_picture(home:
     assert result.media.kind == "photo"
     assert result.text.startswith("a red house — ")
     assert [m for m in home.ann.sees() if m.by_bot] == [result]
-    assert [label for row in result.buttons for label in row][:2] == ["🔍 Upscale 2×", "🪄 Vary subtle"]
+    assert result.buttons == [
+        ["🔍 Upscale 2×", "🪄 Vary subtle", "🪄 Vary strong"],
+        ["🔄", "🗑️"],
+        ["🔭", "⬅️", "➡️", "⬆️", "⬇️"],
+        ["⭐", "✏️", "🎛️", "📋", "⬇️"],
+    ]
     shots = [shot.text for shot in home.server.journal.history(result)]
     assert shots[0].startswith(("⏳", "🔧", "🎨"))
     assert home.server.refused() == []
@@ -34,7 +39,7 @@ async def test_several_pictures_are_one_grid_with_numbered_buttons(home: Home) -
     result = await drawn(home.ann, home.ann.private, "a red house --n 4")
     assert result.buttons[0] == ["U1", "U2", "U3", "U4", "🔄"]
     assert result.buttons[1] == ["V1", "V2", "V3", "V4", "🗑️"]
-    assert "🖼️ Album" in result.buttons[2]
+    assert result.buttons[2:] == [["✏️ Remix", "🎛️ Tweak", "📋 Info"], ["⬇️ Originals", "🖼️ Album"]]
     assert result.media is not None
     whole = result.media.largest
     await home.ann.presses(result, "⬇️")
