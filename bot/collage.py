@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from engine.marking import mark
 
 CELL = 1_024  # pixels of a cell's longer side, at most
-GAP = 8  # pixels between cells
+GAP = 1 / 96  # between cells, of a cell's longer side
 _QUALITY = 92
 _GROUND = (24, 26, 30)
 _SHADOW = (70, 74, 82)
@@ -26,12 +26,12 @@ def collage(pictures: Sequence[bytes]) -> bytes:
         raise ValueError("no pictures")
     width, height = max(one.width for one in shown), max(one.height for one in shown)
     columns = columns_of(len(shown), width / height)
-    rows = ceil(len(shown) / columns)
-    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), _GROUND)
+    rows, gap = ceil(len(shown) / columns), max(2, round(max(width, height) * GAP))
+    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), _GROUND)
     for number, one in enumerate(shown):
         row, column = divmod(number, columns)
-        left = column * (width + GAP) + (width - one.width) // 2
-        top = row * (height + GAP) + (height - one.height) // 2
+        left = column * (width + gap) + (width - one.width) // 2
+        top = row * (height + gap) + (height - one.height) // 2
         sheet.paste(one, (left, top))
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=_QUALITY, subsampling="4:4:4")
