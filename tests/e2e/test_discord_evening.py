@@ -135,6 +135,7 @@ async def evening(tmp_path: Path) -> AsyncIterator[Evening]:
         )
 
 
+@pytest.mark.timeout(900)
 async def test_an_evening(evening: Evening) -> None:
     async with evening.service():
         four = await pictures_are_made_and_made_again(evening)
@@ -248,8 +249,9 @@ async def moderators_moderate(evening: Evening) -> None:
     evening.look("7-progress", ann, art, card)
     queue = await (await mod.slash(art, "mod queue")).response()
     evening.look("7-mod-queue", mod, art, queue)
-    said = await (await mod.slash(art, "mod cancel", job=job_of(card))).response()
-    assert job_of(card) in said.text
+    job = job_of(card)
+    said = await (await mod.slash(art, "mod cancel", job=job)).response()
+    assert job in said.text
     await evening.server.until(lambda: "Cancelled" in card.text, within=LONG)
     banned = await (await mod.slash(art, "mod ban", person=ann, time="7d", reason="testing")).response()
     assert "ann" in banned.text
