@@ -106,6 +106,7 @@ class TelegramAdapter:
     async def start(self, handle: Handle) -> None:
         """Connect. Raises StartError for a token that Telegram does not know."""
         self._handle = handle
+        self._flowing.clear()
         self._task = asyncio.create_task(self._run(), name="telegram")
         flowing = asyncio.create_task(self._flowing.wait())
         await asyncio.wait({self._task, flowing}, timeout=START_WAIT, return_when=asyncio.FIRST_COMPLETED)

@@ -309,7 +309,8 @@ async def moderators_moderate(evening: Evening, four: Message) -> None:
     info = await ann.waits(ann.private, has_button("Report"), after=last, within=LONG)
     await (await ann.presses(info, "Report")).answered(LONG)
     why = await ann.waits(ann.private, "Answer this message", after=info, within=LONG)
-    await ann.replies(why, "ugly")
+    said = await ann.replies(why, "ugly")
+    await ann.waits(ann.private, "", after=said, within=LONG)
     inbox = await evening.says(mod, lab, "/mod inbox", "ugly", where=own)
     assert inbox.buttons
     evening.look("telegram-moderator", mod, own)

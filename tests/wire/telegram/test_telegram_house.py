@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
+from bot.telegram import live
+from engine.model import Identity
+from tests.fakes.endpoint import Hang
 from tests.fakes.telegram.model import Chat, Message
 from tests.fakes.telegram.people import Person
 from tests.fakes.telegram.server import FakeTelegram
@@ -261,3 +266,51 @@ async def test_moderators_moderate_and_nobody_does_not(home: Home) -> None:
     home.server.world.promote(group, hidden, anonymous=True)
     asked = await hidden.says(group, "/mod clear")
     await mod.waits(group, "anonymous", after=asked)
+
+
+async def test_the_queue_stays_true_in_its_place(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY", 0.1)
+    endpoint, chat = home.house.endpoints[0], home.ann.private
+    endpoint.slots = 1
+    endpoint.script = [Hang(), Hang()]
+    await home.ann.says(chat, "a red house")
+    await home.server.until(lambda: endpoint.hanging, within=PATIENT)
+    await home.ann.says(chat, "a blue house")
+    asked = await home.ann.says(chat, "/queue")
+    queue = await home.ann.waits(chat, lambda m: "2 jobs" in m.text and "red" in m.text, after=asked)
+    endpoint.release()
+    await home.server.until(lambda: "red" not in queue.text, within=PATIENT)
+    assert "blue" in queue.text
+    await home.server.until(lambda: endpoint.hanging, within=PATIENT)
+    endpoint.release()
+    await home.server.until(lambda: "no job" in queue.text, within=PATIENT)
+
+
+async def test_a_running_job_is_cancelled_by_its_button(home: Home) -> None:
+    endpoint, chat = home.house.endpoints[0], home.ann.private
+    endpoint.script = [Hang()]
+    asked = await home.ann.says(chat, "a red house")
+    working = await home.ann.waits(chat, lambda m: "cancel:" in str(m.keyboard), after=asked)
+    said = await (await home.ann.presses(working, "✖️")).answered()
+    assert "cancelled" in said.text
+    await home.server.until(lambda: working.text.startswith("🚫"), within=PATIENT)
+    assert working.buttons == []
+
+
+async def test_accounts_are_joined_by_a_code(home: Home) -> None:
+    chat = home.ann.private
+    there = Identity(platform="fake", id="1", name="Ada")
+    made = await home.house.ask("imagine", "a red house", who=there)
+    await home.house.ended(made.jobs[0])
+    offered = await home.house.ask("link", who=there)
+    code = str(offered.lines[0].fields["code"])
+    await home.ann.opens(f"link-{code}")
+    question = await home.ann.waits(chat, "Ada (Fake)")
+    await (await home.ann.presses(question, "✅")).answered()
+    asked = await home.ann.says(chat, "/history")
+    await home.ann.waits(chat, made.jobs[0], after=asked)
+    asked = await home.ann.says(chat, "/unlink")
+    question = await home.ann.waits(chat, "parts your Telegram account", after=asked)
+    await (await home.ann.presses(question, "✅")).answered()
+    asked = await home.ann.says(chat, "/history")
+    await home.ann.waits(chat, "made nothing", after=asked)
