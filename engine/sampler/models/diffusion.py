@@ -10,7 +10,7 @@ from engine.sampler.models.scaling import cropped_to, resized
 from engine.sampler.models.vae import CELL
 from engine.sampler.sampling.conditions import Condition
 from engine.sampler.sampling.denoiser import Extras, Rows, Scene
-from engine.sampler.sampling.kinds import LatentSpace, ModelKind
+from engine.sampler.sampling.kinds import Discrete, LatentSpace, ModelKind, Prediction, scaled_linear_table
 from engine.sampler.sampling.masks import repeated
 
 _GRAY = (0.8223, -0.6876, 0.6364, 0.1380)  # what Stable Diffusion's autoencoder makes of a gray picture, scaled
@@ -44,6 +44,20 @@ SDXL_COLOURS = LatentColours(
     ),
     bias=(150 / 127.5 - 1, 140 / 127.5 - 1, 130 / 127.5 - 1),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What a network's predictions stand for, in models that were trained on a table of noise levels."""
+
+    prediction: Prediction
+    zero_terminal_snr: bool = False
+
+    @property
+    def kind(self) -> Discrete:
+        """The same, for samplers."""
+        table = scaled_linear_table(zero_terminal_snr=self.zero_terminal_snr)
+        return Discrete(prediction=self.prediction, table=table)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 
 from engine.model_files import read_header
 from engine.sampler.models.checkpoint import Checkpoint, Placement, load_checkpoint, weight_bytes
-from engine.sampler.models.diffusion import DiffusionModel
+from engine.sampler.models.diffusion import DiffusionModel, Meaning
 from engine.sampler.models.files import ModelFile, ModelFileError, read_tensors
 from engine.sampler.models.lora import LoraFile, LoraUse, changed, layer_names, matched, read_lora
 from engine.sampler.models.residency import Asker, Residency, Sized
@@ -38,6 +38,7 @@ class _Key:
     part: str
     file: ModelFile
     loras: Loras = ()
+    meaning: Meaning | None = None
 
 
 _Model = TypeVar("_Model", DiffusionModel, TextEncoder, Vae)
@@ -67,10 +68,23 @@ class Library:
         )
         return cast(Checkpoint, found)
 
-    def diffusion(self, file: ModelFile, loras: Loras = (), asker: Asker | None = None) -> DiffusionModel:
-        """Give a checkpoint's diffusion model with LoRAs. Raises ModelFileError."""
+    def diffusion(
+        self, file: ModelFile, loras: Loras = (), asker: Asker | None = None, *, meaning: Meaning | None = None
+    ) -> DiffusionModel:
+        """Give a checkpoint's diffusion model with LoRAs, its predictions understood as told. Raises ModelFileError."""
         base = self.checkpoint(file, asker).model
-        return self._changed(_Key(part="model", file=file, loras=loras), base, _changed_diffusion, asker)
+        model = self._changed(_Key(part="model", file=file, loras=loras), base, _changed_diffusion, asker)
+        if meaning is None:
+            return model
+        key = _Key(part="model", file=file, loras=loras, meaning=meaning)
+        found = self._residency.get(
+            key,
+            lambda: _Kept(model=replace(model, kind=meaning.kind), size=0),
+            coming=lambda: 0,
+            base=_Key(part="checkpoint", file=file),
+            asker=asker,
+        )
+        return cast(DiffusionModel, cast(_Kept, found).model)
 
     def text(self, file: ModelFile, loras: Loras = (), asker: Asker | None = None) -> TextEncoder:
         """Give a checkpoint's text encoder with LoRAs. Raises ModelFileError."""

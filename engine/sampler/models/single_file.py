@@ -11,7 +11,14 @@ from torch import Tensor
 from engine.model_files import Family, family_of
 from engine.sampler.models import layout
 from engine.sampler.models.checkpoint import Checkpoint, Placement, fill, weight_bytes
-from engine.sampler.models.diffusion import SD1_COLOURS, SDXL_COLOURS, DiffusionModel, LatentColours, sizes_read
+from engine.sampler.models.diffusion import (
+    SD1_COLOURS,
+    SDXL_COLOURS,
+    DiffusionModel,
+    LatentColours,
+    Meaning,
+    sizes_read,
+)
 from engine.sampler.models.files import ModelFileError, read_tensors
 from engine.sampler.models.layout import Blueprint
 from engine.sampler.models.lora import UNET_PREFIXES, layer_names
@@ -19,7 +26,7 @@ from engine.sampler.models.text import TextEncoder, TextShape, Tower
 from engine.sampler.models.text_layout import clip_text, open_clip_text
 from engine.sampler.models.tokens import clip_vocabulary
 from engine.sampler.models.vae import Vae
-from engine.sampler.sampling.kinds import SD1_SPACE, Discrete, LatentSpace, Prediction, scaled_linear_table
+from engine.sampler.sampling.kinds import SD1_SPACE, LatentSpace, Prediction
 
 _ZERO_PADDING = 0  # what OpenCLIP's text models are filled up with
 _PENULTIMATE = -2  # the layer that all families after SD 1.x read
@@ -138,7 +145,7 @@ def _diffusion(
         network=unet.network,
         device=placement.device,
         dtype=placement.dtype,
-        kind=_kind(tensors),
+        kind=_meaning(tensors).kind,
         space=plan.space,
         context_width=cast(int, unet.config["cross_attention_dim"]),
         colours=plan.colours,
@@ -149,13 +156,13 @@ def _diffusion(
     )
 
 
-def _kind(tensors: Mapping[str, Tensor]) -> Discrete:
+def _meaning(tensors: Mapping[str, Tensor]) -> Meaning:
     """Tell what the network predicts: some files say so, in SD 2.x only the spread of a bias tells."""
     bias = tensors.get(_V_BIAS) if f"{_SD2.towers[0].prefix}token_embedding.weight" in tensors else None
     spread = bias is not None and float(bias.float().std(correction=0)) > _V_SPREAD
-    return Discrete(
+    return Meaning(
         prediction=Prediction.V if spread or "v_pred" in tensors else Prediction.EPS,
-        table=scaled_linear_table(zero_terminal_snr="ztsnr" in tensors),
+        zero_terminal_snr="ztsnr" in tensors,
     )
 
 

@@ -94,7 +94,7 @@ def ksampler_advanced(
 
 def diffusion_of(context: NodeContext, model: Model) -> DiffusionModel:
     """Give the network that a MODEL names, loading it if it is not in memory."""
-    found: DiffusionModel = context.runtime.models.diffusion(model.file, model.loras, context)
+    found: DiffusionModel = context.runtime.models.diffusion(model.file, model.loras, context, meaning=model.meaning)
     return found
 
 

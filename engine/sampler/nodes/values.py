@@ -13,6 +13,7 @@ from typing import Self
 
 from torch import Tensor
 
+from engine.sampler.models.diffusion import Meaning
 from engine.sampler.models.files import ModelFile
 from engine.sampler.models.lora import LoraUse
 from engine.sampler.sampling.conditions import Condition
@@ -24,6 +25,7 @@ class Model:
 
     file: ModelFile
     loras: tuple[LoraUse, ...] = ()
+    meaning: Meaning | None = None  # of what it predicts, where that is not as its file tells
 
 
 @dataclass(frozen=True, kw_only=True)

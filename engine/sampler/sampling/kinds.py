@@ -18,10 +18,11 @@ _RELATIVE = 1e-5  # how near to sigma_max counts as full noise
 
 
 class Prediction(StrEnum):
-    """What an eps or v network's output stands for."""
+    """What a network's output stands for: the noise, a mix of noise and picture, or the picture."""
 
     EPS = "eps"
     V = "v"
+    X0 = "x0"
 
 
 class ModelKind(Protocol):
@@ -139,6 +140,8 @@ class Discrete:
         return x / (sigma**2 + 1).sqrt()
 
     def denoised(self, x: Tensor, sigma: Tensor, output: Tensor) -> Tensor:
+        if self.prediction is Prediction.X0:
+            return output
         if self.prediction is Prediction.EPS:
             return x - output * sigma
         return x / (sigma**2 + 1) - output * sigma / (sigma**2 + 1).sqrt()

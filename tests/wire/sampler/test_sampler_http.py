@@ -11,7 +11,11 @@ from engine.sampler.nodes.declarations import built_in
 from engine.sampler.nodes.declarations.sampling import SAMPLERS, SCHEDULERS
 from tests.wire.sampler.support import CHECKPOINT, Server, checkpoint_bytes, exchange, recorded, running, seed_graph
 
-_LONG_LISTS = {"sampler_name": list(SAMPLERS), "scheduler": list(SCHEDULERS)}
+_LONG_LISTS = {
+    "sampler_name": list(SAMPLERS),
+    "scheduler": list(SCHEDULERS),
+    "sampling": ["eps", "v_prediction", "x0"],
+}
 _BETTER = {"not json": "400 with an error object instead of a 500"}
 
 

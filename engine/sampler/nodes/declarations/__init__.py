@@ -13,6 +13,7 @@ from engine.sampler.nodes.declarations import (
     latent,
     loaders,
     mask,
+    meaning,
     primitive,
     sampling,
     saving,
@@ -34,6 +35,7 @@ def built_in() -> Mapping[str, NodeDeclaration]:
         mask,
         effects,
         custom_sampling,
+        meaning,
         primitive,
     )
     return {declaration.class_type: declaration for family in families for declaration in family.declarations()}

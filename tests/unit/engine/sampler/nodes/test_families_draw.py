@@ -178,6 +178,19 @@ def test_an_inpainting_model_redraws_under_the_mask(ready: BenchContext) -> None
     assert not torch.allclose(latent[..., 9:], again[..., 9:]), "what is drawn follows the picture around it"
 
 
+def test_predictions_are_understood_as_told(ready: BenchContext) -> None:
+    def told(sampling: str, *, zsnr: bool = False) -> Tensor:
+        made = graph("sdxl", told=node("ModelSamplingDiscrete", model=["load", 0], sampling=sampling, zsnr=zsnr))
+        made["sample"]["inputs"]["model"] = ["told", 0]
+        return draw(ready, made)
+
+    plain = draw(ready, graph("sdxl"))
+    assert torch.equal(told("eps"), plain)
+    pictures = [plain, told("v_prediction"), told("v_prediction", zsnr=True), told("x0")]
+    for number, picture in enumerate(pictures):
+        assert not any(torch.equal(picture, other) for other in pictures[:number])
+
+
 def test_areas_masks_and_times_on_xl(ready: BenchContext) -> None:
     made = graph(
         "sdxl",
