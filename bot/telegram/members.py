@@ -27,7 +27,7 @@ class Members:
         self._known: OrderedDict[tuple[int, int], tuple[float, Power]] = OrderedDict()
 
     async def standing(self, bot: Bot, chat: int, user: int) -> Power:
-        """Give somebody's power in a group: nobody's if they are not in it, a member's if Telegram does not say."""
+        """Give somebody's power in a group: nobody's if they are not in it, or Telegram does not say."""
         now = self._clock()
         known = self._known.get((chat, user))
         if known is not None and known[0] > now:
@@ -36,7 +36,7 @@ class Members:
             member = await bot.get_chat_member(chat, user)
         except TelegramError as error:
             log.info("member_not_known", error=type(error).__name__)
-            return Power.MEMBER
+            return Power.NOBODY
         power = Power.MODERATOR if member.status in _ADMINISTRATORS else Power.MEMBER
         if member.status in _OUTSIDE or getattr(member, "is_member", True) is False:
             power = Power.NOBODY

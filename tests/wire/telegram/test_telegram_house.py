@@ -314,3 +314,15 @@ async def test_accounts_are_joined_by_a_code(home: Home) -> None:
     await (await home.ann.presses(question, "✅")).answered()
     asked = await home.ann.says(chat, "/history")
     await home.ann.waits(chat, "made nothing", after=asked)
+
+
+async def test_a_deep_link_opens_nothing_of_a_group_that_one_is_not_in(home: Home) -> None:
+    group = home.server.world.supergroup("Lab", home.ann)
+    result = await drawn(home.ann, group, "/gen a red house")
+    (job,) = jobs_shown(result)
+    eve = await met(home.server, "Eve")
+    for action in ("info", "originals", "tweak", "remix", "show"):
+        asked = await eve.opens(f"do_{action}_{job}_0_{group.id}")
+        await eve.waits(eve.private, "no job", after=asked)
+    asked = await home.ann.opens(f"do_info_{job}_0_{group.id}")
+    await home.ann.waits(home.ann.private, "a red house", after=asked)
