@@ -300,6 +300,7 @@ COMMANDS = (
     ),
     Command(
         name="upscale",
+        draws=True,
         options=(
             Option(name="image", kind=OptionKind.IMAGE, required=True),
             Option(name="scale", kind=OptionKind.FLOAT),
@@ -307,6 +308,7 @@ COMMANDS = (
     ),
     Command(
         name="vary",
+        draws=True,
         options=(_JOB, Option(name="image", kind=OptionKind.IMAGE), replace(_STRENGTH, flag="")),
     ),
     Command(name="queue"),

@@ -69,6 +69,7 @@ class Command:
     power: Power = Power.MEMBER  # the least that may give it
     where: frozenset[Where] = EVERYWHERE
     flags: bool = False  # whether a prompt with flags follows
+    draws: bool = False  # whether it makes jobs without that
     verbs: "tuple[Command, ...]" = ()
 
     @property

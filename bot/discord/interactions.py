@@ -265,9 +265,10 @@ def makes_messages(name: str) -> bool:
     if action is not None:
         return bool(action.template or action.slot)
     try:
-        return find_command(name).flags or name == "vary"
+        command = find_command(name)
     except AtelierError:
         return False
+    return command.flags or command.draws
 
 
 def _sorted(
