@@ -13,13 +13,15 @@ two figures that were measured side by side in one run.
 
 
 def keep(title: str, machine: str, lines: Sequence[Sequence[str]]) -> None:
-    """Write lines of what, ratio and figures into a section; those of other things, and other sections, stay."""
+    """Write lines of what, ratio and figures into a section's table.
+
+    Lines of other things, what is written below the table, and other sections stay.
+    """
     sections = _sections(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
-    rows = _rows(sections.get(title, ""))
+    rows, below = _table(sections.get(title, ""))
     rows.update({line[0]: f"| {' | '.join(line)} |" for line in lines})
-    sections[title] = (
-        "\n".join([f"{machine}:", "", "| what | ratio | figures |", "|---|---|---|", *rows.values()]) + "\n"
-    )
+    table = ["| what | ratio | figures |", "|---|---|---|", *rows.values()]
+    sections[title] = "\n".join([f"{machine}:", "", *table, *below]) + "\n"
     text = "\n".join([HEAD, *(f"## {name}\n\n{body}" for name, body in sections.items())])
     PAGE.write_text(text, encoding="utf-8")
 
@@ -43,7 +45,10 @@ def _sections(text: str) -> dict[str, str]:
     return found
 
 
-def _rows(section: str) -> dict[str, str]:
-    """Read a section's lines by what they tell of."""
-    lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
-    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
+def _table(section: str) -> tuple[dict[str, str], list[str]]:
+    """Read a section's first table, by what its lines tell of, and the lines below it."""
+    lines = section.splitlines()
+    begin = next((place for place, line in enumerate(lines) if line.startswith("|")), len(lines))
+    end = next((place for place in range(begin, len(lines)) if not lines[place].startswith("|")), len(lines))
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in lines[begin + 2 : end]}
+    return rows, lines[end:]
