@@ -8,15 +8,16 @@ from aiohttp import web
 from engine.model_files import FOLDERS
 from engine.sampler.execution.describe import node_info, object_info
 from engine.sampler.execution.model import Json
-from engine.sampler.nodes.registry import Folders, NodeDeclaration
+from engine.sampler.nodes.registry import NodeDeclaration
 from engine.sampler.server import headers
+from engine.sampler.server.files import SamplerFolders
 from engine.sampler.server.http import Route, answer
 
 
 class CatalogueRoutes:
     """The routes that list nodes and models."""
 
-    def __init__(self, *, declarations: Mapping[str, NodeDeclaration], folders: Folders) -> None:
+    def __init__(self, *, declarations: Mapping[str, NodeDeclaration], folders: SamplerFolders) -> None:
         self._declarations = declarations
         self._folders = folders
 
@@ -29,6 +30,7 @@ class CatalogueRoutes:
             Route(method="GET", path="/models/{folder}", handler=self._models),
             Route(method="GET", path="/embeddings", handler=self._embeddings),
             Route(method="GET", path="/view_metadata/{folder}", handler=self._metadata),
+            Route(method="GET", path="/internal/files/{kind}", handler=self._files),
         ]
 
     async def _all_nodes(self, _: web.Request) -> web.Response:
@@ -53,6 +55,14 @@ class CatalogueRoutes:
             return [str(PurePosixPath(name).with_suffix("")) for name in self._folders.names("embeddings")]
 
         return await answer(without_suffix)
+
+    async def _files(self, request: web.Request) -> web.Response:
+        """Answer the pictures of a folder as nodes name them, newest first: what LoadImageOutput offers."""
+        kind = request.match_info["kind"]
+        try:
+            return await answer(lambda: [f"{name} [{kind}]" for name in self._folders.newest(kind)])
+        except ValueError as error:
+            raise web.HTTPNotFound from error
 
     async def _metadata(self, request: web.Request) -> web.Response:
         """Answer what a model file says of itself; 404 if it is not there, is no safetensors file or says nothing."""

@@ -93,6 +93,11 @@ class SamplerFolders:
             raise ValueError("the type must be input, output or temp")
         return roots[kind]
 
+    def newest(self, kind: str) -> tuple[str, ...]:
+        """Pictures of "input", "output" or "temp", the newest first; not those in subfolders. Raises ValueError."""
+        root = self.root(kind)
+        return tuple(sorted(_pictures(root), key=lambda name: _age(root / name)))
+
     def exists(self, folder: str, name: str) -> bool:
         """Whether that file can be loaded now; False also for names that leave the folder."""
         return bool(self.fingerprint(folder, name))
@@ -160,6 +165,13 @@ def _pictures(root: Path) -> Iterator[str]:
     for path in root.iterdir():
         if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file():
             yield path.name
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # it is gone meanwhile
+        return 0.0
 
 
 def _last_counter(directory: Path, stem: str) -> int:

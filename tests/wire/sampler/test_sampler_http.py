@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import os
 from typing import Any
 
 import pytest
@@ -272,6 +273,24 @@ def _offer_ours(name: str, config: list[Any]) -> None:
         assert config[0] == _LONG_LISTS[name]
     if name in ("image", "vae_name") and isinstance(config[0], list):
         config[0] = []  # the recording's folders had files of their own
+
+
+async def test_pictures_that_were_made_here_are_offered_newest_first(server: Server) -> None:
+    folders = server.sampler.folders
+    for age, name in enumerate(("new.png", "old.webp", "oldest.png")):
+        (folders.output / name).write_bytes(b"x")
+        os.utime(folders.output / name, (1000 - age, 1000 - age))
+    (folders.output / "notes.txt").write_bytes(b"x")
+    offered = await server.get("/internal/files/output")
+    assert offered == ["new.png [output]", "old.webp [output]", "oldest.png [output]"]
+    assert await server.get("/internal/files/temp") == []
+    async with server.http.get(f"{server.url}/internal/files/models") as answer:
+        assert answer.status == 404
+    load = {"class_type": "LoadImageOutput", "inputs": {"image": offered[0]}}
+    show = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    assert (await server.post("/prompt", {"prompt": {"1": load, "2": show}}))[0] == 200
+    load["inputs"]["image"] = "gone.png [output]"
+    assert (await server.post("/prompt", {"prompt": {"1": load, "2": show}}))[0] == 400
 
 
 async def test_model_metadata_is_read_from_the_header(server: Server) -> None:
