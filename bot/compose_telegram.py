@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MENUS_FILE = "telegram-menus"
 """In `data_dir`: which commands Telegram was told last."""
+SENT_FILE = "telegram-sent"
+"""In `data_dir`: what was sent in the last minute."""
 
 
 def build_telegram(settings: Settings, texts: Texts, moves: Moves, limits: ImageLimits) -> "TelegramAdapter | None":
@@ -40,6 +42,7 @@ def build_telegram(settings: Settings, texts: Texts, moves: Moves, limits: Image
             api_base=given.api_base,
             file_base=given.file_base,
             kept=settings.data_dir / MENUS_FILE,
+            sent=settings.data_dir / SENT_FILE,
             locale=settings.locale,
             operators=tuple(int(each) for each in named if each.isdigit()),
             webhook_url=given.webhook_url or "",

@@ -24,6 +24,7 @@ from bot.telegram.menu_sync import sync
 from bot.telegram.pace import Pace
 from bot.telegram.presses import Presses
 from bot.telegram.reading import Me
+from bot.telegram.recent import Recent
 from bot.telegram.reception import Desk, Reception
 from bot.telegram.sender import Moved, Sender
 from bot.telegram.shown import MOST_FILE, Composer
@@ -61,6 +62,7 @@ class Options:
     api_base: str
     file_base: str
     kept: Path  # remembers which commands Telegram knows
+    sent: Path  # remembers what was sent in the last minute
     locale: str  # of people whose client names none
     operators: tuple[int, ...] = ()
     webhook_url: str = ""  # empty: it polls
@@ -92,7 +94,9 @@ class TelegramAdapter:
         self._templates = templates
         self._guide = guide
         self._composer = Composer(words)
-        self._sender = Sender(pace=Pace(limits), composer=self._composer, moved=moved)
+        self._recent = Recent(options.sent)
+        self._pace = Pace(limits, noted=self._recent.note)
+        self._sender = Sender(pace=self._pace, composer=self._composer, moved=moved)
         self._updates = Updates(Takers(messages=self._messages, press=self._press, joined=self._joined))
         self._handle: Handle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -132,16 +136,18 @@ class TelegramAdapter:
             desk = self._desk(bot)
             self._reception = Reception(desk)
             self._presses = Presses(desk, self._reception)
+            self._pace.recall(await self._recent.recall())
             self._sender.bot = bot
-            looking = asyncio.create_task(desk.live.run(desk.queue))
+            beside = [asyncio.create_task(self._recent.run()), asyncio.create_task(desk.live.run(desk.queue))]
             try:
                 await self._receive(bot)
             finally:
-                looking.cancel()
                 await self._updates.close()
                 await self._reception.close(LAST_WORDS)
                 self._sender.bot = None
-                await asyncio.gather(looking, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
         finally:
             await bot.shutdown()
 

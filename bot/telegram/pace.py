@@ -5,12 +5,13 @@ other. What shows progress or answers somebody leaves room for results.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot.adapter import Limits
 from bot.delivery_budget import Budget
+from bot.telegram.incoming import kind_of
 from engine.errors import FloodWait
 
 PATIENCE = 5.0  # seconds that a call of the delivery waits here; its own line waits longer
@@ -28,11 +29,17 @@ class _Chat:
 class Pace:
     """All chats of one bot."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] | None = None) -> None:
-        """`clock` gives seconds that never go back; without one, the event loop's."""
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float] | None = None,
+        noted: Callable[[str, int], None] = lambda chat, messages: None,
+    ) -> None:
+        """`clock` gives seconds that never go back, without one the event loop's; `noted` is told of what is sent."""
         self._limits = limits
         self._everywhere = Budget(limits.everywhere)
         self._chats: dict[str, _Chat] = {}
+        self._noted = noted
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
 
     @asynccontextmanager
@@ -53,9 +60,17 @@ class Pace:
                 for number in range(messages):
                     line.budget.spend(now + number)
                     self._everywhere.spend(now)
+                self._noted(chat, messages)
                 yield
         finally:
             line.waiting -= 1
+
+    def recall(self, sent: Sequence[tuple[str, float]]) -> None:
+        """Count what an earlier process has sent: chats with their age in seconds, the oldest first."""
+        now = self._clock()
+        for chat, age in sent:
+            self._line(chat, kind_of(chat)).budget.spend(now - age)
+            self._everywhere.spend(now - age)
 
     def hold(self, chat: str, kind: str, seconds: float) -> None:
         """Write nothing into a chat for so many seconds."""

@@ -115,7 +115,9 @@ def has_button(words: str) -> Callable[[Message], bool]:
 
 
 def job_of(message: Message) -> str:
-    """The job whose one message it is."""
+    """The job whose one message it is; what somebody asked to be shown again is another."""
+    if message.reply_to is not None and message.reply_to.text.startswith(("/show", "/start")):
+        return ""
     for row in message.keyboard or []:
         for button in row:
             if str(button.get("callback_data", "")).startswith(("reroll:", "cancel:")):

@@ -121,6 +121,7 @@ def adapter_for(
         api_base=server.base_url.removesuffix("/bot"),
         file_base=server.base_file_url.removesuffix("/bot"),
         kept=folder / "menus",
+        sent=folder / "sent",
         locale="en",
     )
     return TelegramAdapter(

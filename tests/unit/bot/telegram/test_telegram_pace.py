@@ -1,12 +1,14 @@
 """The budgets that answers and results share, on a clock that a test moves."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from bot.adapter import Limits
 from bot.delivery_budget import Rate
 from bot.telegram.pace import Pace
+from bot.telegram.recent import Recent
 from engine.errors import FloodWait
 
 LIMITS = Limits(
@@ -79,6 +81,27 @@ async def test_a_chats_calls_go_one_after_the_other() -> None:
     await asyncio.gather(*(call(name) for name in "xyz"))
     assert order == [f"{name} {what}" for name in "xyz" for what in ("begins", "ends")]
     assert pace.waiting("a") == 0
+
+
+async def test_a_restart_goes_on_where_the_budgets_were(tmp_path: Path) -> None:
+    wall, now = [1000.0], [100.0]
+    first = Recent(tmp_path / "sent", clock=lambda: wall[0])
+    pace = Pace(LIMITS, clock=lambda: now[0], noted=first.note)
+    for _ in range(4):
+        await spend(pace, "-5", "group")
+    await first.flush()
+    with (tmp_path / "sent").open("a") as file:
+        file.write("-5 10")  # cut off by a kill, and of long ago
+    wall[0] += 20.0
+    second = Recent(tmp_path / "sent", clock=lambda: wall[0])
+    pace = Pace(LIMITS, clock=lambda: now[0])
+    pace.recall(await second.recall())
+    with pytest.raises(FloodWait) as wait:
+        await spend(pace, "-5", "group")
+    assert wait.value.retry_after == pytest.approx(40.0)
+    wall[0] += 60.0
+    assert await second.recall() == []
+    assert (tmp_path / "sent").read_text() == ""
 
 
 async def test_quiet_chats_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
