@@ -37,6 +37,8 @@ PATIENCE = 60.0  # seconds that an answer waits for its turn
 MOST_WAITING = 20  # answers that wait in one chat; more are left unsaid
 _ACCEPTED = frozenset({"accepted", "accepted-private"})
 """What the message of the job says by itself."""
+_HINTS = frozenset({"passed-over"})
+"""What need not be said where others read it, too."""
 _IN_PLACE = frozenset({"which-picture"})
 """What is asked of one person, and is no secret."""
 
@@ -114,7 +116,16 @@ class Answers:
             await asked.query.answer(self._words.notice(locale, reply.lines[:1]))
         more = tuple(line for line in reply.lines if line.key not in _ACCEPTED)
         if more:
-            await self._said(asked, Reply(lines=more, private=True), locale)
+            await self._noted(asked, more, locale)
+
+    async def _noted(self, asked: Asked, lines: Sequence[Text], locale: str) -> None:
+        """Say how a request was understood: to the person alone if that can be, and hints not else."""
+        try:
+            await self._send_all(asked, asked.own, Reply(lines=tuple(lines), private=True), locale)
+        except RecipientBlocked:
+            more = tuple(line for line in lines if line.key not in _HINTS)
+            if more:
+                await self._send_all(asked, asked.spot, Reply(lines=more), locale)
 
     async def _ask(self, asked: Asked, reply: Reply, locale: str) -> None:
         if asked.query is not None:

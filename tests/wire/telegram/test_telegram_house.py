@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.replies import Reply, Tone, text
 from bot.telegram import live
 from engine.model import Identity
 from tests.fakes.endpoint import Hang
 from tests.fakes.telegram.model import Chat, Message
 from tests.fakes.telegram.people import Person
 from tests.fakes.telegram.server import FakeTelegram
-from tests.wire.telegram.conftest import PATIENT, Home, housed, met, picture
+from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met, picture
 
 
 async def drawn(who: Person, chat: Chat, words: str, *, within: float = PATIENT, **more: object) -> Message:
@@ -326,3 +327,17 @@ async def test_a_deep_link_opens_nothing_of_a_group_that_one_is_not_in(home: Hom
         await eve.waits(eve.private, "no job", after=asked)
     asked = await home.ann.opens(f"do_info_{job}_0_{group.id}")
     await home.ann.waits(home.ann.private, "a red house", after=asked)
+
+
+async def test_how_a_request_was_understood_is_no_secret_and_hints_are_no_noise(stage: Stage) -> None:
+    eve = stage.server.world.person("Eve")
+    group = stage.server.world.supergroup("Lab", eve, stage.ann)
+    lines = (text("accepted", jobs=1, pictures=1, credits="1"), text("passed-over", words="number", more=0))
+    stage.handler.answer = lambda command: Reply(lines=lines, tone=Tone.WORKING, private=True, jobs=("j",))
+    await stage.ann.says(group, "/gen a house number 1")
+    await stage.ann.waits(stage.ann.private, "number")
+    limited = (*lines, text("limited", flag="steps", value="30"))
+    stage.handler.answer = lambda command: Reply(lines=limited, tone=Tone.WORKING, private=True, jobs=("j",))
+    asked = await eve.says(group, "/gen a house --steps 99")
+    note = await eve.waits(group, "--steps", after=asked)
+    assert "number" not in note.text
