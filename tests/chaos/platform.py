@@ -73,6 +73,7 @@ class Platform:
         self.tally = Tally()
         self.misbehaving = True
         self.url = ""
+        self.polls = 0  # how often somebody asked for events
         self._random = random
         self._log = log
         self._runner: web.AppRunner | None = None
@@ -116,6 +117,7 @@ class Platform:
 
     async def _updates(self, request: web.Request) -> web.Response:
         platform = (await request.json())["platform"]
+        self.polls += 1
         now = asyncio.get_running_loop().time()
         due = [event for event in self.unanswered if event.platform == platform and event.leased_until <= now][:8]
         answered = [e for e in self.events.values() if e.platform == platform and e.answered and e.handed == 1]

@@ -30,6 +30,7 @@ EXPECTED = (-signal.SIGKILL, Exit.NOT_STARTED)
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240.0  # seconds of a storm without any progress that are a hang
 POINT_WAIT = 12.0  # seconds until a point that nobody passes is given up
+START_WAIT = 60.0  # seconds that a start may take
 FULL_SHARE = 0.15  # of the rounds; the disk is full for some seconds of them
 IN_FLIGHT = 24  # jobs that people keep waiting for, so that whatever dies has work
 LINES = (
@@ -164,8 +165,16 @@ slots = 6
                 await asyncio.sleep(0.1)
 
     async def _start_bot(self, platform: Platform) -> None:
+        """Start it and wait until it asks for work, or has died: on a slow machine a start takes as long as a storm."""
         arguments = (self.folder / "atelier.toml", platform.url, self.folder / "clock", self.folder / "fault")
+        before = platform.polls
         self._bot = await self._spawn("bot", "tests.chaos.service", *map(str, arguments))
+        try:
+            async with asyncio.timeout(START_WAIT):
+                while platform.polls == before and self._bot.returncode is None:  # noqa: ASYNC110 (an outsider looks)
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            pass
 
     async def _spawn(self, name: str, module: str, *arguments: str) -> asyncio.subprocess.Process:
         with (self.folder / f"{name}.log").open("ab") as log:
