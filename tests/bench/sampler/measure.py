@@ -13,6 +13,7 @@ class Ratio:
     ratios: tuple[float, ...]
     first: float
     second: float
+    cpu: float  # the middle ratio of the seconds that processors worked, which other processes hardly move
 
     @property
     def median(self) -> float:
@@ -27,20 +28,33 @@ class Ratio:
 
 def interleaved(first: Callable[[int], object], second: Callable[[int], object], *, pairs: int) -> Ratio:
     """Time two things in turns, each first in every other pair; both are given a number that is never used twice."""
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[_Taken, _Taken]] = []
     for pair in range(pairs):
         one, other = 2 * pair + 1, 2 * pair + 2
         if pair % 2:
-            seconds = seconds_of(second, other)
-            taken.append((seconds_of(first, one), seconds))
+            later = _taken(second, other)
+            taken.append((_taken(first, one), later))
         else:
-            seconds = seconds_of(first, one)
-            taken.append((seconds, seconds_of(second, other)))
+            sooner = _taken(first, one)
+            taken.append((sooner, _taken(second, other)))
     return Ratio(
-        ratios=tuple(one / other for one, other in taken),
-        first=median(one for one, _ in taken),
-        second=median(other for _, other in taken),
+        ratios=tuple(one.wall / other.wall for one, other in taken),
+        first=median(one.wall for one, _ in taken),
+        second=median(other.wall for _, other in taken),
+        cpu=median(one.cpu / other.cpu for one, other in taken),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    wall: float  # seconds
+    cpu: float  # seconds of all threads
+
+
+def _taken(call: Callable[[int], object], number: int) -> _Taken:
+    begun, worked = time.perf_counter(), time.process_time()
+    call(number)
+    return _Taken(time.perf_counter() - begun, time.process_time() - worked)
 
 
 def seconds_of(call: Callable[[int], object], number: int) -> float:

@@ -26,7 +26,11 @@ def alone(stand: Stand, job: Job, *, pairs: int) -> Iterator[Line]:
     stand.ours(job, 0)
     found = interleaved(lambda n: stand.ours(job, n), lambda n: stand.plainly(job, n), pairs=pairs)
     what = f"{_named(stand, job)}: a picture by our sampler alone, to the plain diffusers loop"
-    yield what, f"{found.median:.2f}", f"{found.first:.2f} s to {found.second:.2f} s, {found.spread()}"
+    yield (
+        what,
+        f"{found.median:.2f}",
+        f"{found.first:.2f} s to {found.second:.2f} s, {found.spread()}, CPU time {found.cpu:.2f}",
+    )
 
 
 def together(stand: Stand, job: Job, *, pairs: int) -> Iterator[Line]:
@@ -44,7 +48,8 @@ def together(stand: Stand, job: Job, *, pairs: int) -> Iterator[Line]:
     found = interleaved(in_turn, lambda pair: stand.together(job, numbers(pair)), pairs=pairs)
     what = f"{_named(stand, job)}: pictures a minute of {PEOPLE} people at once, to one after another"
     minute = [60 * PEOPLE / seconds for seconds in (found.second, found.first)]
-    yield what, f"{found.median:.2f}", f"{minute[0]:.1f} to {minute[1]:.1f} a minute, {found.spread()}"
+    figures = f"{minute[0]:.1f} to {minute[1]:.1f} a minute, {found.spread()}, CPU time {found.cpu:.2f}"
+    yield what, f"{found.median:.2f}", figures
 
 
 def joining(stand: Stand, job: Job) -> Iterator[Line]:
