@@ -8,7 +8,7 @@ together change places for several prompts at once and not for each.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, Protocol, TypeVar
@@ -171,7 +171,8 @@ class Residency(Generic[_Value]):
         """Put out the least recently used until what is coming fits; False if others are first or hold too much."""
         if self._first_without_room(me) is not None:
             return False
-        idle = [key for key in self._kept if self._is_idle(key)]
+        wanted = self._wanted_before(me)
+        idle = [key for key in self._kept if self._is_idle(key, wanted)]
         rest = self._used() - sum(self._kept[key].value.size for key in idle)
         if rest + coming > self._budget and (self._loading or len(idle) < len(self._kept)):
             return False
@@ -201,9 +202,15 @@ class Residency(Generic[_Value]):
     def _used(self) -> int:
         return sum(kept.value.size for kept in self._kept.values()) + sum(self._loading.values())
 
-    def _is_idle(self, key: Hashable) -> bool:
-        kept = self._kept[key]
-        return not kept.holders and not any(other.holders for other in self._kept.values() if other.base == key)
+    def _is_idle(self, key: Hashable, wanted: Collection[Hashable] = ()) -> bool:
+        """Whether nobody holds it or what is made of it, and nobody wants to."""
+        parts = {key: self._kept[key]} | {other: kept for other, kept in self._kept.items() if kept.base == key}
+        return not any(kept.holders or other in wanted for other, kept in parts.items())
+
+    def _wanted_before(self, me: _Waiting | None) -> set[Hashable]:
+        """Name what those who came before me wait for; what of it is there they are just about to take."""
+        before = self._line if me is None else self._line[: self._line.index(me)]
+        return {waiting.key for waiting in before}
 
     def _put_out(self, key: Hashable) -> None:
         for other in [other for other, kept in self._kept.items() if kept.base == key]:
