@@ -299,7 +299,10 @@ class WouldOverwrite(Refusal):
 
 
 class NoConversation(Refusal):
-    """A private result has nowhere to go: the person can be reached in no conversation of their own."""
+    """A private result has nowhere to go: the person can be reached in no conversation of their own.
+
+    Fields: busy (yes where the platform was too busy to say; else it is not there).
+    """
 
     code = "no-conversation"
 

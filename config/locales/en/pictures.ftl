@@ -97,7 +97,10 @@ error-picture-unfit =
        *[kind] That is no still picture, so it cannot be changed.
     }
 
-error-no-conversation = A private result needs a conversation with you, and Atelier cannot open one. Allow direct messages from this server, or write to Atelier directly and ask there.
+error-no-conversation = A private result needs a conversation with you, and { $has-busy ->
+        [yes] just now there is too much to do to open one. Ask again in a minute.
+       *[no] Atelier cannot open one. Allow direct messages from this server, or write to Atelier directly and ask there.
+    }
 accepted-private = The result comes to you as a direct message; nothing of it is shown here.
 private-unreachable = { $has-owner ->
         [yes] { $owner }, your

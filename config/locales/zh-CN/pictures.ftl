@@ -93,7 +93,10 @@ error-picture-unfit =
        *[kind] 这不是静态图片，无法这样修改。
     }
 
-error-no-conversation = 私密结果需要和你的私信对话，但 Atelier 无法打开。请允许来自本服务器的私信，或直接私信 Atelier 再提出请求。
+error-no-conversation = 私密结果需要和你的私信对话，但 { $has-busy ->
+        [yes] 现在过于繁忙，暂时无法打开。请一分钟后再试。
+       *[no] Atelier 无法打开。请允许来自本服务器的私信，或直接私信 Atelier 再提出请求。
+    }
 accepted-private = 结果会以私信发给你，这里不会显示任何内容。
 private-unreachable = { $has-owner ->
         [yes] { $owner }，你的

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapter import Command
 from bot.private import Conversations
 from bot.replies import Reply
-from engine.errors import DeliveryUnanswered
-from engine.model import DeliveryStatus, Place
+from engine.errors import DeliveryUnanswered, FloodWait, NoConversation
+from engine.model import DeliveryStatus, Place, Request
 from tests.fakes.adapter import FakeAdapter
 from tests.fakes.endpoint import FakeEndpoint, Hang
 from tests.fakes.house import ADA, BOB, House, open_house, until
@@ -68,6 +69,35 @@ async def test_many_private_jobs_are_all_private(house: House) -> None:
     assert public(house) == []
 
 
+async def test_a_platform_that_is_only_busy_is_asked_again(house: House) -> None:
+    """A flood of others' must not tell somebody that they cannot be written to."""
+    real, refusals = house.adapter.direct, [FloodWait(retry_after=0.01, everywhere=1), DeliveryUnanswered("500")]
+
+    async def direct(place: Place) -> Place | None:
+        if refusals:
+            raise refusals.pop(0)
+        return await real(place)
+
+    house.adapter.direct = direct  # type: ignore[method-assign]
+    reply = await private(house)
+    assert (await house.ended(reply.jobs[0])).job.place.chat == "direct:1"
+
+
+async def test_a_platform_that_stays_busy_is_told_apart_from_a_closed_door() -> None:
+    adapter = FakeAdapter()
+
+    async def direct(place: Place) -> Place | None:
+        raise DeliveryUnanswered("500")
+
+    adapter.direct = direct  # type: ignore[method-assign]
+    place = Place(platform=adapter.platform, chat="chat", owner_id="1")
+    asked = Command(name="imagine", identity=ADA, place=place, key="1", community="club")
+    request = Request(request_key="1", template="txt2img", options={}, place=place, private=True)
+    with pytest.raises(NoConversation) as refused:
+        await Conversations([adapter], patience=0.05).placed(asked, request)
+    assert refused.value.fields == {"busy": "yes"}
+
+
 async def test_where_nobody_can_be_written_to_it_is_refused_and_costs_nothing(house: House) -> None:
     async def direct(place: Place) -> Place | None:
         return None
@@ -78,14 +108,6 @@ async def test_where_nobody_can_be_written_to_it_is_refused_and_costs_nothing(ho
     assert reply.private
     assert await house.books.backlog() == 0
     assert await house.books.jobs() == ()
-
-
-async def test_a_platform_that_does_not_answer_refuses_it_too(house: House) -> None:
-    async def direct(place: Place) -> Place | None:
-        raise DeliveryUnanswered("500")
-
-    house.adapter.direct = direct  # type: ignore[method-assign]
-    assert [line.key for line in (await private(house)).lines] == ["error-no-conversation"]
 
 
 async def test_a_platform_without_conversations_refuses_it(house: House) -> None:
