@@ -391,7 +391,11 @@ async def the_service_is_killed(evening: Evening, service: Service) -> None:
     """With a job under way; the next service finishes it, in the same message."""
     bob = evening.bob
     asked = await bob.says(bob.private, "a house in the snow --steps 60")
-    await bob.waits(bob.private, lambda m: "cancel:" in str(m.keyboard), after=asked, within=LONG)
+    shown = await bob.waits(bob.private, lambda m: "cancel:" in str(m.keyboard), after=asked, within=LONG)
+    written = f"SELECT 1 FROM delivery WHERE job_id = '{job_of(shown)}' AND message_id = '{shown.id}'"
+    async with asyncio.timeout(LONG):
+        while not evening.place.rows(written):  # noqa: ASYNC110 (what is not written down is posted anew, and counted)
+            await asyncio.sleep(0.01)
     service.process.kill()
     await asyncio.to_thread(service.process.wait)
     evening.server.updates.unconfirm(1)  # and the update comes again
