@@ -105,7 +105,9 @@ def job_and_number(command: Command) -> tuple[str, int]:
 
 
 def _is_press(command: Command) -> bool:
-    return not isinstance(command.line, str) and len(command.line) <= 2
+    """Whether a line is a button's: the job and a number; a slash command's is the job and words."""
+    words = command.line
+    return not isinstance(words, str) and len(words) <= 2 and all(word.isdigit() for word in words[1:])
 
 
 def _rest(command: Command) -> str:
