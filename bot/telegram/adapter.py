@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 _GROUP_RATES = (Rate(count=1, seconds=1.0), Rate(count=20, seconds=60.0))
 LIMITS = Limits(
     progress_interval=3.0,
-    preview_interval=float("inf"),
+    preview_interval=6.0,
     progress_age=55 * 60.0,
     chat=_GROUP_RATES,
     chat_kinds={PRIVATE: (Rate(count=1, seconds=1.0),)},

@@ -89,7 +89,7 @@ def _shown(reply: Reply) -> int:
 
 
 def shown_media(reply: Reply) -> Media | None:
-    """Give what a message shows of a reply's files: one picture, several as a grid, or its first film or file.
+    """Give what a message shows: one picture, several as a grid, the first film or file, or a preview.
 
     Blocks while it draws and encodes.
     """
@@ -101,6 +101,8 @@ def shown_media(reply: Reply) -> Media | None:
         return as_photo(stills[0], spoiler=reply.spoiler)
     if reply.files:
         return as_file(reply.files[0], spoiler=reply.spoiler)
+    if reply.preview is not None:
+        return Media(kind=PHOTO, filename="preview.jpg", data=reply.preview, spoiler=reply.spoiler)
     return None
 
 

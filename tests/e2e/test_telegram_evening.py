@@ -71,7 +71,9 @@ class Evening:
     async def result(self, who: Person, chat: Chat, words: str, *, after: Message | None = None) -> Message:
         """Wait for a result whose caption has these words."""
         try:
-            return await who.waits(chat, lambda m: m.media and m.buttons and words in m.text, after=after, within=LONG)
+            return await who.waits(
+                chat, lambda m: m.media and is_result(m) and words in m.text, after=after, within=LONG
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.place.log('serve')[-3000:]}") from None
 
@@ -111,6 +113,11 @@ class Evening:
                     jobs.setdefault(job, []).append(message)
         assert {job: messages for job, messages in jobs.items() if len(messages) > 1} == {}
         assert len(jobs) > 5
+
+
+def is_result(message: Message) -> bool:
+    """Whether a message shows a result, and no preview."""
+    return "reroll:" in str(message.keyboard)
 
 
 def has_button(words: str) -> Callable[[Message], bool]:

@@ -103,6 +103,25 @@ async def test_large_and_odd_pictures_go_down_the_ladder(stage: Stage) -> None:
     assert shown(stage, chat, number).media.kind == "document"  # type: ignore[union-attr]
 
 
+async def test_a_preview_stays_until_the_result_takes_its_place(stage: Stage) -> None:
+    chat = stage.ann.private
+    number = await stage.adapter.post(place(chat), WORKING, "n1")
+    message = shown(stage, chat, number)
+    await stage.adapter.edit(place(chat), number, replace(WORKING, preview=picture("blue", (32, 32), "JPEG")))
+    before = message.picture
+    running = replace(WORKING, lines=(text("job-running", percent=50, bar="▓▓▓░░░", step=5, steps=10),))
+    await stage.adapter.edit(place(chat), number, running)
+    assert message.picture == before
+    assert message.text.startswith("🎨 50 %")
+    assert message.buttons == [["✖️ Cancel"]]
+    await stage.adapter.edit(place(chat), number, result(picture()))
+    assert message.picture != before
+    cancelled = Reply(lines=(text("job-cancelled", job=JOB),), tone=Tone.CANCELLED, job_id=JOB)
+    number = await stage.adapter.post(place(chat), replace(WORKING, preview=picture("red", (32, 32), "JPEG")), "n2")
+    await stage.adapter.edit(place(chat), number, cancelled)
+    assert shown(stage, chat, number).text.startswith("🚫")
+
+
 async def test_a_failure_after_a_picture_covers_it(stage: Stage) -> None:
     chat = stage.ann.private
     number = await stage.adapter.post(place(chat), result(picture()), "n1")

@@ -17,7 +17,7 @@ from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met, pict
 async def drawn(who: Person, chat: Chat, words: str, *, within: float = PATIENT, **more: object) -> Message:
     """Ask for something; gives the message with the result."""
     asked = await who.says(chat, words, **more)  # type: ignore[arg-type]
-    return await who.waits(chat, lambda message: message.media and message.buttons, after=asked, within=within)
+    return await who.waits(chat, lambda m: m.media and "reroll:" in str(m.keyboard), after=asked, within=within)
 
 
 async def test_words_in_a_private_chat_become_one_message_with_the_picture(home: Home) -> None:
@@ -32,7 +32,8 @@ async def test_words_in_a_private_chat_become_one_message_with_the_picture(home:
         ["⭐", "✏️", "🎛️", "📋", "⬇️"],
     ]
     shots = [shot.text for shot in home.server.journal.history(result)]
-    assert shots[0].startswith(("⏳", "🔧", "🎨"))
+    assert shots[0].startswith(("⏳", "🔧", "🎨", "☁️", "a red house"))
+    assert shots[-1] == result.text
     assert home.server.refused() == []
 
 
