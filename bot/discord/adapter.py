@@ -99,6 +99,7 @@ class DiscordAdapter:
         self._answers: Answers | None = None
         self._presence: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[Any]] = set()
+        self._opening = asyncio.Lock()  # conversations are opened one by one: so many at once would be over their limit
         self._previewed: OrderedDict[str, None] = OrderedDict()
         self._borrowed: OrderedDict[str, str] = OrderedDict()  # the nonce whose message an acknowledgement became
         self._connection = Connection(
@@ -209,7 +210,8 @@ class DiscordAdapter:
             return None
 
         async def opened(client: Client) -> int:
-            return (await client.create_dm(discord.Object(int(place.owner_id)))).id
+            async with self._opening:
+                return (await client.create_dm(discord.Object(int(place.owner_id)))).id
 
         chat = await self._call(place, None, opened)
         return replace(place, chat=str(chat), thread="", reply_to="", kind=DIRECT)
