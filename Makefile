@@ -2,6 +2,7 @@
 
 PROMPT ?= a red house under a yellow sun
 ARGS ?=
+WORKERS ?= 3
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -32,8 +33,8 @@ demo: setup ## draw PROMPT="..." through every room; the picture is out/demo.png
 run: setup ## start the service: the configured bots, the queue and a sampler
 	@exec $(BIN)/atelier serve $(ARGS)
 
-test: setup ## run the tests; ARGS="-k name" picks some
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --quiet $(ARGS)
+test: setup ## run the tests, WORKERS files at once; ARGS="-k name" picks some
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --quiet -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup ## formatting, lint, types, import law, Dockerfile
 	@$(BIN)/ruff format --quiet --check .
