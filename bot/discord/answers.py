@@ -1,6 +1,7 @@
 """How an interaction is answered: acknowledged privately at once, and the Reply put in that place."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from bot.replies import Button, Reply, Tone, error_reply
 
 log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
+AFTER_YOU = 1.0  # seconds that work waits for the acknowledgements of others, at the most
 NOBODY = discord.AllowedMentions.none()
 
 
@@ -33,6 +35,8 @@ class Answers:
         self._forms = forms
         self._questions = questions
         self._brief = brief
+        self._under_way = 0  # acknowledgements
+        self._all_acknowledged = asyncio.Event()
         self._later: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -43,8 +47,22 @@ class Answers:
 
     async def acknowledge(self, interaction: Interaction, *, update: bool = False) -> None:
         """Say privately that it is being seen to; `update`: the message that was pressed becomes the answer."""
-        answer = await interaction.response.defer(ephemeral=not update, thinking=not update)
+        self._under_way += 1
+        self._all_acknowledged.clear()
+        try:
+            answer = await interaction.response.defer(ephemeral=not update, thinking=not update)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._all_acknowledged.set()
         interaction.extras[ANSWER] = "" if answer is None or answer.message_id is None else str(answer.message_id)
+
+    async def after_you(self) -> None:
+        """Let what is not acknowledged yet, and has three seconds for it, go before the work on what is."""
+        if self._under_way:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AFTER_YOU):
+                    await self._all_acknowledged.wait()
 
     async def reply(self, interaction: Interaction, command: Command, reply: Reply) -> None:
         """Put a reply in the place of the acknowledgement."""

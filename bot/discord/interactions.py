@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
 COMPLETION_WAIT = 2.0  # seconds; an answer is due within three
-AT_ONCE = 8  # commands that are carried out side by side: what was not acknowledged yet goes before the rest
 LONGEST_CHOICE = 100  # characters
 _MESSAGE_MENU = 3
 
@@ -65,7 +64,6 @@ class Interactions:
         self._attachments = attachments
         self._completions = completions
         self._templates = {each.command.name: each for each in templates}
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self._menus = {menu_name(words, action): action for action in MESSAGE_MENUS}
         self._presses = Presses(give=self.give, handle=handle, answers=answers, forms=forms, questions=questions)
 
@@ -104,8 +102,8 @@ class Interactions:
             images = {name: await self._attachments.fetch(one, name=name) for name, one in pictures.items()}
         except AtelierError as error:
             return error_reply(error)
-        async with self._turns:
-            return await self._handle(replace(command, images={**command.images, **images}))
+        await self._answers.after_you()
+        return await self._handle(replace(command, images={**command.images, **images}))
 
     async def _guarded(self, interaction: Interaction, work: Callable[[Interaction], Awaitable[None]]) -> None:
         """Let nothing that goes wrong with one interaction harm another, or go unsaid."""

@@ -1,5 +1,8 @@
 """Slash commands, from a member's fingers to a Command and back to a private answer."""
 
+import asyncio
+
+from bot.adapter import Command
 from bot.replies import Reply, Tone, text
 from engine.model import Power
 from tests.fakes.discord.interactions import Reply as Kind
@@ -44,3 +47,22 @@ async def test_what_goes_wrong_is_said_and_harms_nobody_else(stage: Stage) -> No
     assert "Something went wrong" in said.text
     stage.handler.answer = lambda command: Reply(lines=(text("history-empty"),), tone=Tone.INFO, private=True)
     assert "nothing yet" in (await (await ann.slash(stage.art, "history")).response()).text
+
+
+async def test_commands_that_wait_hold_up_nobody(stage: Stage) -> None:
+    ann = stage.server.world.member(stage.guild, "ann")
+    ready = asyncio.Event()
+
+    async def handle(command: Command) -> Reply:
+        if command.name == "imagine":  # for an endpoint, or a platform
+            await ready.wait()
+        return Reply(lines=(text("history-empty"),), private=True)
+
+    stage.handler.answer = handle
+    waiting = [await ann.slash(stage.art, "imagine", prompt=f"house {number}") for number in range(20)]
+    for asked in waiting:
+        await asked.ack()
+    assert "nothing yet" in (await (await ann.slash(stage.art, "history")).response()).text
+    ready.set()
+    for asked in waiting:
+        await asked.response()
