@@ -15,6 +15,7 @@ from bot.actions import ACTIONS, Style
 from bot.discord import ids
 from bot.discord.words import Words, shortened
 from bot.replies import Button
+from bot.targets import ACTION, ASK, Target
 
 LONGEST_LABEL = 80  # characters
 _STYLES = {
@@ -43,7 +44,7 @@ async def _hand_over(interaction: Interaction) -> None:
     await client.receiver.pressed(interaction)
 
 
-class ActionButton(ui.DynamicItem[ui.Button[Any]], template=ids.ACTION):
+class ActionButton(ui.DynamicItem[ui.Button[Any]], template=ACTION):
     """`action:job:index`."""
 
     @classmethod
@@ -56,7 +57,7 @@ class ActionButton(ui.DynamicItem[ui.Button[Any]], template=ids.ACTION):
         await _hand_over(interaction)
 
 
-class AskButton(ui.DynamicItem[ui.Button[Any]], template=ids.ASK):
+class AskButton(ui.DynamicItem[ui.Button[Any]], template=ASK):
     """`ask:key:answer`."""
 
     @classmethod
@@ -136,7 +137,7 @@ def action_button(button: Button, words: Words, locale: str) -> ActionButton:
             style=_STYLES[action.style if action is not None else Style.PLAIN],
             label=None if button.bare and emoji else shortened(label, LONGEST_LABEL),
             emoji=None if numbered or not emoji else emoji,
-            custom_id=ids.Target(action=button.action, job_id=button.job_id, index=button.index).id,
+            custom_id=Target(action=button.action, job_id=button.job_id, index=button.index).id,
         )
     )
 

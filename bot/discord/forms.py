@@ -16,6 +16,7 @@ from bot.discord.buttons import PanelButton, PanelSelect, plain_button
 from bot.discord.cards import COLOURS, view_of
 from bot.discord.words import Words, escaped, shortened
 from bot.replies import FieldKind, Form, FormField, Tone
+from bot.targets import Target
 
 MOST_FIELDS = 5  # of one modal
 MOST_CHOICES = 25  # of one select
@@ -39,7 +40,7 @@ class Select:
 class Panel:
     """A panel as it is shown: enough to show it anew."""
 
-    target: ids.Target
+    target: Target
     selects: tuple[Select, ...] = ()
     filled: Mapping[str, str] = field(default_factory=dict)  # the modal's fields; empty values are as they were
     numbers: bool = True  # whether there is a modal besides
@@ -68,7 +69,7 @@ def typed_fields(form: Form) -> list[FormField]:
 
 def panel_of(form: Form) -> Panel:
     """The panel that a form begins with."""
-    target = ids.Target(action=form.action, job_id=form.job_id, index=form.index)
+    target = Target(action=form.action, job_id=form.job_id, index=form.index)
     selects = tuple(_select(one, 0) for one in form.fields if one.kind is FieldKind.CHOICE)
     typed = [one for one in typed_fields(form) if one.kind is not FieldKind.LONG]
     return Panel(
@@ -176,7 +177,7 @@ class Forms:
         container.add_item(ui.ActionRow(*self._buttons(locale, panel)))
         return view_of(container)
 
-    def _shown(self, locale: str, select: Select, target: ids.Target) -> PanelSelect:
+    def _shown(self, locale: str, select: Select, target: Target) -> PanelSelect:
         label = self._label(locale, select.field)
         names = list(select.choices)
         if select.chosen and select.chosen not in names and len(select.chosen) <= LONGEST_CHOICE:

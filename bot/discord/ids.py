@@ -12,37 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bot.targets import ACTION, ASK, JOB, TARGET, Answered, Target, matched_answer, matched_target
+
 LONGEST = 100  # characters of an id
-_JOB = r"[a-z2-7]{16}"
-_TARGET = rf"(?P<action>[a-z][a-z-]{{0,30}}):(?P<job>{_JOB}|):(?P<index>[0-9]{{1,3}})"
-ACTION = re.compile(_TARGET)
-ASK = re.compile(rf"ask:(?P<key>{_JOB}):(?P<answer>yes|edit|no)")
-EDIT = re.compile(rf"edit:(?P<key>{_JOB})")
-FORM = re.compile(rf"form:{_TARGET}")
-PICK = re.compile(rf"pick:(?P<field>[a-z][a-z0-9_-]{{0,31}}):{_TARGET}")
-DO = re.compile(rf"do:(?P<what>make|numbers|close):{_TARGET}:(?P<filled>[^:]*)")
-NUMBERS = re.compile(rf"numbers:{_TARGET}")
+EDIT = re.compile(rf"edit:(?P<key>{JOB})")
+FORM = re.compile(rf"form:{TARGET}")
+PICK = re.compile(rf"pick:(?P<field>[a-z][a-z0-9_-]{{0,31}}):{TARGET}")
+DO = re.compile(rf"do:(?P<what>make|numbers|close):{TARGET}:(?P<filled>[^:]*)")
+NUMBERS = re.compile(rf"numbers:{TARGET}")
 MENU = re.compile(r"menu:(?P<command>[a-z0-9-]{1,32}):(?P<channel>[0-9]{1,20}):(?P<message>[0-9]{1,20})")
 _PLAIN = re.compile(r"[^:;=]*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is meant: an action on a picture of a job."""
-
-    action: str
-    job_id: str
-    index: int = 0
-
-    @property
-    def id(self) -> str:
-        """As components carry it."""
-        return f"{self.action}:{self.job_id}:{self.index}"
-
-    @property
-    def line(self) -> tuple[str, ...]:
-        """As a Command's line."""
-        return (self.job_id, str(self.index))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +29,6 @@ class Pressed:
     """A button `action:job:index`."""
 
     target: Target
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """The answer to a question of ours."""
-
-    key: str
-    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,26 +56,26 @@ def read(custom_id: str) -> Press | None:
     if len(custom_id) > LONGEST:
         return None
     if match := ASK.fullmatch(custom_id):
-        return Answered(key=match["key"], answer=match["answer"])
+        return matched_answer(match)
     if match := PICK.fullmatch(custom_id):
-        return Picked(field=match["field"], target=_target(match))
+        return Picked(field=match["field"], target=matched_target(match))
     if match := DO.fullmatch(custom_id):
-        return Done(what=match["what"], target=_target(match), filled=_filled(match["filled"]))
+        return Done(what=match["what"], target=matched_target(match), filled=_filled(match["filled"]))
     if match := ACTION.fullmatch(custom_id):
-        return Pressed(target=_target(match))
+        return Pressed(target=matched_target(match))
     return None
 
 
 def read_form(custom_id: str) -> Target | None:
     """Say which form was filled in; None if none of ours."""
     match = FORM.fullmatch(custom_id) if len(custom_id) <= LONGEST else None
-    return None if match is None else _target(match)
+    return None if match is None else matched_target(match)
 
 
 def read_numbers(custom_id: str) -> Target | None:
     """Say to which panel the numbers belong that were filled in; None if to none of ours."""
     match = NUMBERS.fullmatch(custom_id) if len(custom_id) <= LONGEST else None
-    return None if match is None else _target(match)
+    return None if match is None else matched_target(match)
 
 
 def do_id(what: str, target: Target, filled: Mapping[str, str]) -> str | None:
@@ -113,10 +84,6 @@ def do_id(what: str, target: Target, filled: Mapping[str, str]) -> str | None:
         return None
     written = f"do:{what}:{target.id}:" + ";".join(f"{name}={value}" for name, value in filled.items())
     return written if len(written) <= LONGEST else None
-
-
-def _target(match: re.Match[str]) -> Target:
-    return Target(action=match["action"], job_id=match["job"], index=int(match["index"]))
 
 
 def _filled(text: str) -> dict[str, str]:

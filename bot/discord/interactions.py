@@ -29,6 +29,7 @@ from bot.discord.questions import Question, Questions
 from bot.discord.words import Words, shortened
 from bot.given import line_of
 from bot.replies import Reply, Tone, error_reply, text
+from bot.targets import Target
 from bot.template_commands import TemplateCommand
 from engine.errors import AtelierError
 from engine.model import OptionValue
@@ -297,8 +298,8 @@ def _is_mine(interaction: Interaction, message: Mapping[str, Any]) -> bool:
     )
 
 
-def _target(action: str, message: Mapping[str, Any]) -> ids.Target | None:
+def _target(action: str, message: Mapping[str, Any]) -> Target | None:
     """The job that a message of ours shows."""
     presses = [ids.read(custom_id) for custom_id in custom_ids(message.get("components") or ())]
     jobs = [press.target.job_id for press in presses if isinstance(press, ids.Pressed) and press.target.job_id]
-    return ids.Target(action=action, job_id=jobs[0]) if jobs and action else None
+    return Target(action=action, job_id=jobs[0]) if jobs and action else None

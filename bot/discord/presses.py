@@ -17,6 +17,7 @@ from bot.discord.forms import MORE, Forms, Panel, fits_modal, keeps, panel_of, r
 from bot.discord.incoming import command_of
 from bot.discord.questions import Questions
 from bot.replies import Form, Reply
+from bot.targets import Answered, Target
 
 log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
@@ -40,7 +41,7 @@ class Presses:
         match ids.read(interaction.custom_id or ""):
             case ids.Pressed(target=target):
                 await self.act(interaction, target)
-            case ids.Answered(key=key, answer=answer):
+            case Answered(key=key, answer=answer):
                 await self._answered(interaction, key, answer)
             case ids.Picked(field=name, target=target):
                 await self._picked(interaction, name, target)
@@ -49,7 +50,7 @@ class Presses:
             case _:
                 await self._answers.note(interaction, "press-unknown")
 
-    async def act(self, interaction: Interaction, target: ids.Target) -> None:
+    async def act(self, interaction: Interaction, target: Target) -> None:
         """Do what a result's button, or a message's menu, names."""
         action = ACTIONS.get(target.action)
         if action is None:
@@ -75,7 +76,7 @@ class Presses:
             return
         locale = str(interaction.locale)
         if fits_modal(form):
-            target = ids.Target(action=form.action, job_id=form.job_id, index=form.index)
+            target = Target(action=form.action, job_id=form.job_id, index=form.index)
             modal = self._forms.modal(locale, form, custom_id=f"form:{target.id}", fields=form.fields, filled={})
             await interaction.response.send_modal(modal)
             modal.stop()
@@ -83,7 +84,7 @@ class Presses:
             view = self._forms.panel(locale, panel_of(form))
             await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
-    async def _form(self, interaction: Interaction, target: ids.Target) -> Form | None:
+    async def _form(self, interaction: Interaction, target: Target) -> Form | None:
         """Ask for a panel's form anew, within the time that an answer has."""
         command = command_of(interaction, target.action, target.line)
         try:
@@ -115,7 +116,7 @@ class Presses:
 
     # Panels
 
-    async def _picked(self, interaction: Interaction, name: str, target: ids.Target) -> None:
+    async def _picked(self, interaction: Interaction, name: str, target: Target) -> None:
         panel = _panel(interaction)
         data: Any = interaction.data or {}
         value = next(iter(data.get("values") or ()), "")
@@ -151,7 +152,7 @@ class Presses:
             await interaction.response.send_modal(modal)
             modal.stop()
 
-    async def filled_in(self, interaction: Interaction, target: ids.Target, values: Mapping[str, str]) -> None:
+    async def filled_in(self, interaction: Interaction, target: Target, values: Mapping[str, str]) -> None:
         """Put what was typed into the panel that the modal came from; where it has no room for it, make it at once."""
         panel = _panel(interaction)
         if panel is None or panel.target != target:
@@ -177,6 +178,6 @@ def _panel(interaction: Interaction) -> Panel | None:
     return None if interaction.message is None else read_panel(interaction.message.components)
 
 
-def _turns_page(interaction: Interaction, target: ids.Target) -> bool:
+def _turns_page(interaction: Interaction, target: Target) -> bool:
     """Whether a press turns the page of a private list, which then shows the next one itself."""
     return target.action == "older" and interaction.message is not None and interaction.message.flags.ephemeral

@@ -20,6 +20,7 @@ from bot.ladder import File
 from bot.ladder import Form as LadderForm
 from bot.questions import OpenQuestions
 from bot.replies import Form, Reply, Text, Tone
+from bot.targets import Target
 from bot.telegram import ids
 from bot.telegram.forms import Forms, is_worded, target_of
 from bot.telegram.incoming import GROUP, PRIVATE
@@ -258,8 +259,8 @@ class Answers:
         action = ACTIONS.get(asked.command.name)
         line = asked.command.line
         if action is not None and isinstance(line, tuple) and len(line) == 2 and line[1].isdigit():
-            target = ids.Target(action=action.name, job_id=line[0], index=int(line[1]))
-            payload = target.payload(asked.spot.chat)
+            target = Target(action=action.name, job_id=line[0], index=int(line[1]))
+            payload = ids.payload_of(target, asked.spot.chat)
         if asked.query is not None and not asked.query.is_answered:
             await asked.query.answer(url=f"https://t.me/{self._username}?start={payload}")
             return

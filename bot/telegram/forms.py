@@ -12,6 +12,7 @@ from telegram import ForceReply, InlineKeyboardButton
 
 from bot.actions import ACTIONS
 from bot.replies import FieldKind, Form, FormField
+from bot.targets import Target
 from bot.telegram import ids
 from bot.telegram.keyboards import Row, data_button, keyboard
 from bot.telegram.shown import Message
@@ -36,9 +37,9 @@ def is_worded(form: Form) -> bool:
     return all(one.kind is not FieldKind.CHOICE for one in form.fields)
 
 
-def target_of(form: Form) -> ids.Target:
+def target_of(form: Form) -> Target:
     """What a form is about."""
-    return ids.Target(action=form.action, job_id=form.job_id, index=form.index)
+    return Target(action=form.action, job_id=form.job_id, index=form.index)
 
 
 class Forms:

@@ -20,54 +20,22 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from bot.targets import ACTION, ASK, JOB, Answered, Target, matched_answer, matched_target
+
 LONGEST = 64  # bytes of a button's data and of a deep link
 LONGEST_NAME = 40  # characters of a chat's name
 LONGEST_ADDRESS = 2_000  # characters; what is longer Telegram may cut
-_JOB = r"[a-z2-7]{16}"
-_ACTION = re.compile(rf"(?P<action>[a-z][a-z-]{{0,30}}):(?P<job>{_JOB}|):(?P<index>[0-9]{{1,3}})")
-_ASK = re.compile(rf"ask:(?P<key>{_JOB}):(?P<answer>yes|edit|no)")
 _PICK = re.compile(r"pick:(?P<number>[0-9]{1,2}):(?P<start>[0-9]{1,4})")
 _SET = re.compile(r"set:(?P<number>[0-9]{1,2}):(?P<mark>[0-9a-f]{6}|)")
 _TYPE = re.compile(r"type:(?P<number>[0-9]{1,2})")
 _DO = re.compile(r"do:(?P<what>make|back|close)")
 _LOOK = re.compile(r"look:(?P<name>[a-z]{1,20})")
-_LINK_JOB = re.compile(rf"job[-_](?P<job>{_JOB})")
+_LINK_JOB = re.compile(rf"job[-_](?P<job>{JOB})")
 _LINK_DO = re.compile(
-    rf"do_(?P<action>[a-z][a-z-]{{0,30}})_(?P<job>{_JOB}|)_(?P<index>[0-9]{{1,3}})(?:_(?P<chat>-?[0-9]{{1,16}}))?"
+    rf"do_(?P<action>[a-z][a-z-]{{0,30}})_(?P<job>{JOB}|)_(?P<index>[0-9]{{1,3}})(?:_(?P<chat>-?[0-9]{{1,16}}))?"
 )
 _LINK_CODE = re.compile(r"link[-_](?P<code>[A-Za-z0-9-]{4,40})")
 _VALUE = "v."  # before the names of a panel's values
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What is meant: an action on a picture of a job."""
-
-    action: str
-    job_id: str = ""
-    index: int = 0
-
-    @property
-    def id(self) -> str:
-        """As buttons carry it."""
-        return f"{self.action}:{self.job_id}:{self.index}"
-
-    @property
-    def line(self) -> tuple[str, ...]:
-        """As a Command's line."""
-        return (self.job_id, str(self.index))
-
-    def payload(self, chat: str) -> str:
-        """As a deep link from a chat carries it."""
-        return f"do_{self.action}_{self.job_id}_{self.index}_{chat}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """The answer to a question of ours."""
-
-    key: str
-    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +97,8 @@ def read(data: str) -> Press | None:
     """Say what a button's data means; None for what is not of ours."""
     if len(data) > LONGEST:
         return None
-    if match := _ASK.fullmatch(data):
-        return Answered(key=match["key"], answer=match["answer"])
+    if match := ASK.fullmatch(data):
+        return matched_answer(match)
     if match := _PICK.fullmatch(data):
         return Picked(number=int(match["number"]), start=int(match["start"]))
     if match := _SET.fullmatch(data):
@@ -141,9 +109,14 @@ def read(data: str) -> Press | None:
         return Done(what=match["what"])
     if match := _LOOK.fullmatch(data):
         return Look(name=match["name"])
-    if match := _ACTION.fullmatch(data):
-        return _target(match)
+    if match := ACTION.fullmatch(data):
+        return matched_target(match)
     return None
+
+
+def payload_of(target: Target, chat: str) -> str:
+    """Give an action as a deep link from a chat carries it."""
+    return f"do_{target.action}_{target.job_id}_{target.index}_{chat}"
 
 
 def read_link(payload: str) -> Link | Code | None:
@@ -151,7 +124,7 @@ def read_link(payload: str) -> Link | Code | None:
     if match := _LINK_JOB.fullmatch(payload):
         return Link(target=Target(action="show", job_id=match["job"]))
     if match := _LINK_DO.fullmatch(payload):
-        return Link(target=_target(match), chat=match["chat"] or "")
+        return Link(target=matched_target(match), chat=match["chat"] or "")
     if match := _LINK_CODE.fullmatch(payload):
         return Code(code=match["code"])
     return None
@@ -206,12 +179,12 @@ class State:
 def read_state(address: str, username: str) -> State | None:
     """Read what an address keeps; None if it is none of ours."""
     pairs = _pairs(address, username)
-    match = _ACTION.fullmatch(pairs.get("f", ""))
+    match = ACTION.fullmatch(pairs.get("f", ""))
     if match is None or not pairs.get("o", "").isdigit():
         return None
     panel = pairs.get("p", "")
     return State(
-        target=_target(match),
+        target=matched_target(match),
         owner_id=pairs["o"],
         values={name.removeprefix(_VALUE): value for name, value in pairs.items() if name.startswith(_VALUE)},
         asks=pairs.get("a", ""),
@@ -237,7 +210,3 @@ def _origin(pairs: Mapping[str, str]) -> Origin | None:
     if not chat.removeprefix("-").isdigit():
         return None
     return Origin(chat=chat, thread=thread, message=message, name=pairs.get("n", ""))
-
-
-def _target(match: re.Match[str]) -> Target:
-    return Target(action=match["action"], job_id=match["job"], index=int(match["index"]))

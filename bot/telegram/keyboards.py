@@ -8,7 +8,8 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.actions import ACTIONS
 from bot.replies import Button
-from bot.telegram.ids import LONGEST, Look, Target
+from bot.targets import Target
+from bot.telegram.ids import LONGEST, Look
 from bot.telegram.words import Words, shortened
 
 LONGEST_LABEL = 40  # characters of a button

@@ -9,6 +9,7 @@ from telegram import CallbackQuery, Message
 from bot.actions import ACTIONS
 from bot.adapter import Command
 from bot.replies import FieldKind, Form, FormField, Reply
+from bot.targets import Answered, Target
 from bot.telegram import ids
 from bot.telegram.answers import Asked
 from bot.telegram.forms import chosen
@@ -39,9 +40,9 @@ class Presses:
         asked = await self._asked(pressed, query, message)
         state = state_of(message, self._desk.me) if isinstance(message, Message) else None
         match ids.read(pressed.data or ""):
-            case ids.Target() as target:
+            case Target() as target:
                 await self._act(asked, target)
-            case ids.Answered() as answered:
+            case Answered() as answered:
                 await self._answered(asked, answered)
             case ids.Look(name=name) if name == QUEUE:
                 self._reception.spawn(self._look(asked))
@@ -68,7 +69,7 @@ class Presses:
             origin=origin,
         )
 
-    async def _act(self, asked: Asked, target: ids.Target) -> None:
+    async def _act(self, asked: Asked, target: Target) -> None:
         """Do what a result's button names."""
         if target.action not in ACTIONS:
             await self._word(asked, "press-unknown")
@@ -109,7 +110,7 @@ class Presses:
 
     # Questions
 
-    async def _answered(self, asked: Asked, press: ids.Answered) -> None:
+    async def _answered(self, asked: Asked, press: Answered) -> None:
         desk, person = self._desk, asked.command.identity.id
         questions = desk.answers.questions
         question = (questions.peek if press.answer == "edit" else questions.take)(press.key, person)
@@ -123,7 +124,7 @@ class Presses:
             line = question.line if isinstance(question.line, str) else " ".join(question.line)
             fields = (FormField(name="prompt", kind=FieldKind.LONG, value=line),)
             form = Form(action=LINE, job_id=press.key, fields=fields)
-            target = ids.Target(action=LINE, job_id=press.key)
+            target = Target(action=LINE, job_id=press.key)
             state = ids.State(target=target, owner_id=asked.spot.owner_id)
             self._reception.spawn(desk.answers.ask_words(asked, form, "prompt", state, asked.spot.locale))
         else:

@@ -14,6 +14,7 @@ from bot.actions import ACTIONS, Style
 from bot.catalog import Command as Declared
 from bot.catalog import OptionKind, Source, find_command
 from bot.downloads import RemoteFile
+from bot.targets import Target
 from bot.telegram import ids
 from bot.telegram.incoming import file_of, is_group
 from engine.errors import UnknownCommand
@@ -94,7 +95,7 @@ def job_of(message: Message, me: Me) -> str:
     for row in message.reply_markup.inline_keyboard:
         for button in row:
             press = ids.read(button.callback_data) if isinstance(button.callback_data, str) else None
-            if isinstance(press, ids.Target) and press.job_id:
+            if isinstance(press, Target) and press.job_id:
                 return press.job_id
     return ""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.catalog import COMMANDS
 from bot.discord import ids
 from bot.replies import Button
+from bot.targets import Target
 from bot.template_commands import template_commands
 from config.settings import config_dir
 from engine.workflows.library import Library
@@ -122,7 +123,7 @@ async def test_menus_take_pictures_of_other_messages_but_no_job_from_them(stage:
 
 
 def test_ids_are_read_as_they_are_written() -> None:
-    target = ids.Target(action="tweak", job_id=JOB, index=2)
+    target = Target(action="tweak", job_id=JOB, index=2)
     assert ids.read(target.id) == ids.Pressed(target=target)
     written = ids.do_id("make", target, {"cfg": "7.5", "steps": ""})
     assert written is not None

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.actions import ACTIONS
+from bot.targets import Answered, Target
 from bot.telegram.ids import (
     LONGEST,
     LONGEST_ADDRESS,
-    Answered,
     Chosen,
     Code,
     Done,
@@ -19,9 +19,9 @@ from bot.telegram.ids import (
     Origin,
     Picked,
     State,
-    Target,
     Typing,
     mark_of,
+    payload_of,
     read,
     read_link,
     read_origin,
@@ -44,7 +44,7 @@ ORIGINS = st.builds(
 def test_an_action_is_read_back_and_fits(target: Target) -> None:
     assert read(target.id) == target
     assert len(target.id.encode()) <= LONGEST
-    payload = target.payload("-1001234567890")
+    payload = payload_of(target, "-1001234567890")
     assert len(payload) <= LONGEST
     assert set(payload) <= {*string.ascii_letters, *string.digits, "_", "-"}
     assert read_link(payload) == Link(target=target, chat="-1001234567890")
