@@ -1,17 +1,17 @@
 """Builds the Discord bot, where there is a token for one."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.completions import Completions
-from bot.replies_guide import guide_reply
-from bot.template_commands import template_commands
+from bot.replies import Reply
+from bot.template_commands import TemplateCommand
 from bot.texts import Texts
 from config.settings import Settings
 from engine.endpoints.pool import Pool
 from engine.images import ImageLimits
 from engine.ports import Books
 from engine.studio import Studio
-from engine.workflows.library import Library
 
 if TYPE_CHECKING:
     from bot.discord.adapter import DiscordAdapter
@@ -27,6 +27,8 @@ def build_discord(
     books: Books,
     pool: Pool,
     limits: ImageLimits,
+    templates: Sequence[TemplateCommand],
+    guide: Callable[[str], Reply],
 ) -> "DiscordAdapter | None":
     """The Discord bot; None without a token."""
     if settings.discord.token is None:
@@ -41,7 +43,6 @@ def build_discord(
         jobs = sum(number for status, number in counts.items() if not status.ended)
         return jobs, sum(endpoint.ready for endpoint in pool.endpoints)
 
-    own = Library.load([settings.workflows_dir]).all() if settings.workflows_dir else ()
     return DiscordAdapter(
         options=Options(
             token=settings.discord.token.get_secret_value(),
@@ -54,12 +55,7 @@ def build_discord(
         words=Words(texts),
         attachments=Attachments(cdn_base=settings.discord.cdn_base, limits=limits),
         completions=Completions(studio),
-        templates=template_commands(own),
+        templates=templates,
         census=census,
-        guide=lambda guild: guide_reply(f"discord:{guild}", served=_served(settings, guild)),
+        guide=lambda guild: guide(f"discord:{guild}"),
     )
-
-
-def _served(settings: Settings, guild: str) -> bool:
-    """Whether a guild may have pictures at all."""
-    return settings.access == "open" or f"discord:{guild}" in settings.allowlist

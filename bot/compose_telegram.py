@@ -1,17 +1,17 @@
 """Builds the Telegram bot, where there is a token for one."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.door import Handler
 from bot.downloads import Downloads
-from bot.replies_guide import guide_reply
-from bot.template_commands import template_commands
+from bot.replies import Reply
+from bot.template_commands import TemplateCommand
 from bot.texts import Texts
 from config.settings import Settings
 from engine.images import ImageLimits
 from engine.ports_places import Moves
-from engine.workflows.library import Library
 
 if TYPE_CHECKING:
     from bot.telegram.adapter import TelegramAdapter
@@ -22,7 +22,14 @@ SENT_FILE = "telegram-sent"
 """In `data_dir`: what was sent in the last minute."""
 
 
-def build_telegram(settings: Settings, texts: Texts, moves: Moves, limits: ImageLimits) -> "TelegramAdapter | None":
+def build_telegram(
+    settings: Settings,
+    texts: Texts,
+    moves: Moves,
+    limits: ImageLimits,
+    templates: Sequence[TemplateCommand],
+    guide: Callable[[str], Reply],
+) -> "TelegramAdapter | None":
     """The Telegram bot; None without a token."""
     given = settings.telegram
     if given.token is None:
@@ -34,7 +41,6 @@ def build_telegram(settings: Settings, texts: Texts, moves: Moves, limits: Image
     async def moved(old: str, new: str) -> None:
         await moves.moved("telegram", old, new)
 
-    own = Library.load([settings.workflows_dir]).all() if settings.workflows_dir else ()
     named = [each.removeprefix("telegram:") for each in settings.operators if each.startswith("telegram:")]
     return TelegramAdapter(
         options=Options(
@@ -50,8 +56,8 @@ def build_telegram(settings: Settings, texts: Texts, moves: Moves, limits: Image
         ),
         words=Words(texts),
         downloads=Downloads(base=given.file_base, limits=limits),
-        templates=template_commands(own),
-        guide=lambda chat: guide_reply(f"telegram:{chat}", served=_served(settings, chat)),
+        templates=templates,
+        guide=lambda chat: guide(f"telegram:{chat}"),
         moved=moved,
     )
 
@@ -61,8 +67,3 @@ def telegram_webhook(settings: Settings, telegram: "TelegramAdapter | None") -> 
     if telegram is None or settings.telegram.webhook_url is None:
         return {}
     return {urlsplit(settings.telegram.webhook_url).path: telegram.webhook}
-
-
-def _served(settings: Settings, chat: str) -> bool:
-    """Whether a group may have pictures at all."""
-    return settings.access == "open" or f"telegram:{chat}" in settings.allowlist

@@ -351,15 +351,6 @@ def info_reply(balance: Balance, active: Sequence[JobView], share: Allowance | N
     return Reply(lines=(paid, line), private=True)
 
 
-def list_reply(title: str, names: Sequence[str]) -> Reply:
-    """Names under a title; `title`-empty where there are none."""
-    if not names:
-        return Reply(lines=(text(f"{title}-empty"),), private=True)
-    return Reply(
-        lines=(text(f"{title}-title", count=len(names)), *(text("name-line", name=n) for n in names)), private=True
-    )
-
-
 def templates_reply(templates: Sequence[Template]) -> Reply:
     """The templates, each with what it takes."""
     lines = [

@@ -12,7 +12,7 @@ from bot.texts import Texts
 from engine.errors import Field
 
 MOST_TEXT = 4_000  # characters of all texts of one message
-LONGEST_FIELD = 1_200  # characters of something typed; a prompt may have 8,000
+LONGEST_FIELD = 1_200  # characters of something typed; a prompt may have 4,000
 LONGEST_LISTED = 200  # the same in a list
 LISTED = 4  # lines from which it is a list
 _MARKUP = re.compile(r"[\\*_~|`<>\[\]()@#]|(?<=[a-zA-Z]):(?=//)")
