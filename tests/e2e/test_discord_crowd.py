@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ import pytest
 
 from bot.actions import ACTIONS
 from bot.catalog import COMMANDS
+from tests.e2e.on_discord import OnDiscord, done, job_of
 from tests.e2e.processes import Workplace
 from tests.fakes.discord.checks import complaints, posted_twice, seen_by_others
 from tests.fakes.discord.messages import File, Message
 from tests.fakes.discord.people import Person
 from tests.fakes.discord.permissions import P
-from tests.fakes.discord.server import TOKEN, FakeDiscord
+from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.discord.world import Channel
 
 LONG = 120.0  # seconds before a wait is a hang
@@ -34,37 +34,13 @@ PROVOKED = (10008,)  # a message that was deleted while its picture was drawn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crowd:
+class Crowd(OnDiscord):
     """Everybody, and the machine that the service runs on."""
 
-    server: FakeDiscord
-    place: Workplace
     art: Channel
     lounge: Channel
     mod: Person  # of the first guild
-    boss: Person  # the operator, in the first guild
     people: tuple[tuple[Person, Channel], ...]  # each where they ask
-
-    @asynccontextmanager
-    async def service(self, *, killed: bool = False) -> AsyncIterator[None]:
-        """The service, for a while; `killed` says how it ends."""
-        running = self.place.serve(
-            ATELIER_DISCORD__TOKEN=TOKEN,
-            ATELIER_DISCORD__API_BASE=self.server.api_base,
-            ATELIER_DISCORD__CDN_BASE=self.server.cdn_base,
-            ATELIER_ACCESS="open",
-            ATELIER_OPERATORS=f"discord:{self.boss.id}",
-        )
-        connected = len(self.server.gateway.identifies)
-        service = await asyncio.to_thread(running.__enter__)
-        try:
-            await self.server.until(lambda: len(self.server.gateway.identifies) > connected, within=LONG)
-            await asyncio.to_thread(service.until_ready)
-            yield
-        finally:
-            (service.process.kill if killed else service.process.terminate)()
-            await asyncio.to_thread(service.process.wait)
-            await asyncio.to_thread(running.__exit__, None, None, None)
 
     async def shown(self, who: Person, channel: Channel, words: str) -> Message:
         """Wait for the result whose prompt has these words, as somebody sees it."""
@@ -106,16 +82,6 @@ class Crowd:
 
         message: Message = await self.server.until(found, within=LONG, what=f"nothing came of {what}")
         return message
-
-
-def done(message: Message) -> bool:
-    """Whether a message shows a result that can be drawn again, and no preview."""
-    return any(str(part.get("custom_id", "")).startswith("reroll:") for part in message.controls())
-
-
-def job_of(message: Message) -> str:
-    """The job that a message's buttons name."""
-    return str(message.controls()[0]["custom_id"]).split(":")[1]
 
 
 @pytest.fixture

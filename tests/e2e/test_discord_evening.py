@@ -7,31 +7,28 @@ bucket, a message posted twice, a private picture in somebody else's view.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.on_discord import LONG, OnDiscord, done, job_of
 from tests.e2e.processes import Service, Workplace
 from tests.fakes.discord.interactions import Modal
 from tests.fakes.discord.messages import File, Message
 from tests.fakes.discord.people import Person
 from tests.fakes.discord.permissions import P
-from tests.fakes.discord.server import TOKEN, FakeDiscord
+from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.discord.transcript.page import page, write
 from tests.fakes.discord.world import Channel, Guild
 
-LONG = 60.0  # seconds before a wait is a hang
 QUICK = "--steps 4"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evening:
+class Evening(OnDiscord):
     """Two guilds, and those who spend the evening there."""
 
-    server: FakeDiscord
-    place: Workplace
     guild: Guild
     art: Channel
     other: Guild
@@ -39,27 +36,6 @@ class Evening:
     ann: Person
     bob: Person
     mod: Person
-    boss: Person  # the operator
-
-    @asynccontextmanager
-    async def service(self) -> AsyncIterator[Service]:
-        """The service, running, for a while."""
-        running = self.place.serve(
-            ATELIER_DISCORD__TOKEN=TOKEN,
-            ATELIER_DISCORD__API_BASE=self.server.api_base,
-            ATELIER_DISCORD__CDN_BASE=self.server.cdn_base,
-            ATELIER_ACCESS="open",
-            ATELIER_OPERATORS=f"discord:{self.boss.id}",
-        )
-        connected = len(self.server.gateway.identifies)
-        service = await asyncio.to_thread(running.__enter__)
-        try:
-            await self.server.until(lambda: len(self.server.gateway.identifies) > connected, within=LONG)
-            await asyncio.to_thread(service.until_ready)
-            yield service
-        finally:
-            service.process.terminate()
-            await asyncio.to_thread(running.__exit__, None, None, None)
 
     async def result(self, who: Person, channel: Channel, true: Callable[[Message], object]) -> Message:
         """Wait for a message with pictures that somebody sees."""
@@ -102,16 +78,6 @@ class Evening:
             if message.author is self.server.world.app.bot and message.controls()
         )
         assert all(number == 1 for number in jobs.values()), jobs
-
-
-def done(message: Message) -> bool:
-    """Whether a message shows a result, and not a preview."""
-    return any(str(part.get("custom_id", "")).startswith("reroll:") for part in message.controls())
-
-
-def job_of(message: Message) -> str:
-    """The job that a message shows."""
-    return str(message.controls()[0]["custom_id"]).split(":")[1]
 
 
 @pytest.fixture

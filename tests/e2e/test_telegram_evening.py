@@ -19,7 +19,7 @@ from tests.fakes.telegram.model import Chat, Message
 from tests.fakes.telegram.people import Person
 from tests.fakes.telegram.server import FakeTelegram
 from tests.fakes.telegram.spec import PLACE
-from tests.wire.telegram.conftest import picture
+from tests.wire.scripted import picture
 
 LONG = 120.0  # seconds before a wait is a hang
 QUICK = "--steps 4"

@@ -1,22 +1,19 @@
 """The adapter on a loopback Discord: with a handle that a test scripts, or with a whole house behind it."""
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import pytest
-from PIL import Image
 
-from bot.adapter import Command, Handle
+from bot.adapter import Handle
 from bot.completions import Completions
 from bot.discord.adapter import DiscordAdapter, Options
 from bot.discord.attachments import Attachments
 from bot.discord.words import Words
-from bot.replies import Reply, text
 from bot.replies_guide import guide_reply
 from bot.template_commands import TemplateCommand
 from bot.texts import Texts
@@ -27,30 +24,10 @@ from tests.fakes.discord.pointing import pointed_at
 from tests.fakes.discord.server import TOKEN, FakeDiscord
 from tests.fakes.discord.world import Channel, Guild
 from tests.fakes.house import House, open_house
+from tests.wire.scripted import Handler
 
 LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2048 * 2048, max_side=4096)
 WORDS = Words(Texts.load(config_dir() / "locales"))
-SAID = Reply(lines=(text("quote-ask"),), private=True)
-
-
-def picture(colour: str = "red", size: tuple[int, int] = (64, 48), kind: str = "PNG") -> bytes:
-    """A small picture."""
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind)
-    return buffer.getvalue()
-
-
-@dataclass
-class Handler:
-    """A handle that notes what it was asked, and answers what a test sets."""
-
-    asked: list[Command] = field(default_factory=list)
-    answer: Callable[[Command], Reply | Awaitable[Reply]] = lambda command: SAID
-
-    async def __call__(self, command: Command) -> Reply:
-        self.asked.append(command)
-        answer = self.answer(command)
-        return answer if isinstance(answer, Reply) else await answer
 
 
 @dataclass(frozen=True, kw_only=True)

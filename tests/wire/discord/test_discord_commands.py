@@ -7,7 +7,8 @@ from bot.replies import Reply, Tone, text
 from engine.model import Power
 from tests.fakes.discord.interactions import Reply as Kind
 from tests.fakes.discord.messages import File
-from tests.wire.discord.conftest import Stage, picture
+from tests.wire.discord.conftest import Stage
+from tests.wire.scripted import picture
 
 
 async def test_a_slash_command_is_acknowledged_privately_and_answered_there(stage: Stage) -> None:

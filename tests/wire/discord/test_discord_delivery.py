@@ -20,7 +20,8 @@ from engine.errors import (
 from engine.model import Picture, Place
 from tests.fakes.discord.permissions import P
 from tests.fakes.discord.world import Kind
-from tests.wire.discord.conftest import Stage, picture
+from tests.wire.discord.conftest import Stage
+from tests.wire.scripted import picture
 
 JOB = "abcdefghijklmnop"
 CANCEL = ((Button(action="cancel", job_id=JOB),),)

@@ -10,8 +10,9 @@ import pytest
 from tests.fakes.discord.messages import File
 from tests.fakes.discord.permissions import P
 from tests.fakes.endpoint import Hang
-from tests.wire.discord.conftest import Home, picture
+from tests.wire.discord.conftest import Home
 from tests.wire.discord.test_discord_house import drawn, job_of
+from tests.wire.scripted import picture
 
 
 def claimed(width: int, height: int) -> bytes:

@@ -14,8 +14,9 @@ from engine.workflows.library import Library
 from tests.fakes.discord.messages import File
 from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.discord.world import Kind
-from tests.wire.discord.conftest import Stage, picture, staged
+from tests.wire.discord.conftest import Stage, staged
 from tests.wire.discord.test_discord_delivery import JOB, place, result
+from tests.wire.scripted import picture
 
 
 async def test_every_command_of_the_catalog_is_offered(stage: Stage) -> None:

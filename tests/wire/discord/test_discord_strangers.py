@@ -14,9 +14,10 @@ from engine.model import Power
 from tests.fakes.discord.messages import File
 from tests.fakes.discord.permissions import P
 from tests.fakes.discord.server import FakeDiscord
-from tests.wire.discord.conftest import LIMITS, Stage, picture, staged
+from tests.wire.discord.conftest import LIMITS, Stage, staged
 from tests.wire.discord.test_discord_delivery import JOB, result, working
 from tests.wire.discord.test_discord_presses import ACCEPTED
+from tests.wire.scripted import picture
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 

@@ -11,8 +11,9 @@ from bot.discord import connection
 from bot.replies import Reply, text
 from engine.errors import DeliveryDelayed, DeliveryUnanswered, FloodWait, StartError
 from tests.fakes.discord.server import TOKEN, FakeDiscord
-from tests.wire.discord.conftest import Stage, adapter_for, picture, staged, started
+from tests.wire.discord.conftest import Stage, adapter_for, staged, started
 from tests.wire.discord.test_discord_delivery import place, result, working
+from tests.wire.scripted import picture
 
 
 async def heard(stage: Stage, name: str) -> None:

@@ -1,13 +1,11 @@
 """The adapter on a loopback Telegram: with a handle that a test scripts, or with a whole house behind it."""
 
-import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from bot.adapter import Command, Handle
 from bot.downloads import Downloads
@@ -24,10 +22,10 @@ from tests.fakes.telegram.flood import FloodLimits
 from tests.fakes.telegram.people import Person
 from tests.fakes.telegram.server import FakeTelegram
 from tests.fakes.telegram.spec import PLACE
+from tests.wire.scripted import Handler
 
 IMAGE_LIMITS = ImageLimits(max_bytes=2**20, max_pixels=2048 * 2048, max_side=4096)
 WORDS = Words(Texts.load(config_dir() / "locales"))
-SAID = Reply(lines=(text("quote-ask"),), private=True)
 PATIENT = 20.0  # seconds
 FAST = 20.0
 """How much faster the rules of flood control run, and ours with them."""
@@ -44,26 +42,6 @@ QUICK = replace(
     chat=faster(LIMITS.chat),
     chat_kinds={kind: faster(rates) for kind, rates in LIMITS.chat_kinds.items()},
 )
-
-
-def picture(colour: str = "red", size: tuple[int, int] = (64, 48), kind: str = "PNG") -> bytes:
-    """A small picture."""
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind)
-    return buffer.getvalue()
-
-
-@dataclass
-class Handler:
-    """A handle that notes what it was asked, and answers what a test sets."""
-
-    asked: list[Command] = field(default_factory=list)
-    answer: Callable[[Command], Reply | Awaitable[Reply]] = lambda command: SAID
-
-    async def __call__(self, command: Command) -> Reply:
-        self.asked.append(command)
-        answer = self.answer(command)
-        return answer if isinstance(answer, Reply) else await answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,8 @@ from engine.errors import (
 from engine.model import Identity, Place
 from tests.fakes.telegram.model import Chat, Message
 from tests.fakes.telegram.server import FakeTelegram
-from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met, picture, staged
+from tests.wire.scripted import picture
+from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met, staged
 from tests.wire.telegram.test_telegram_house import drawn
 from tests.wire.telegram_server.support import noise
 

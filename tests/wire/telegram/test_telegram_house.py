@@ -11,7 +11,8 @@ from tests.fakes.endpoint import Hang
 from tests.fakes.telegram.model import Chat, Message
 from tests.fakes.telegram.people import Person
 from tests.fakes.telegram.server import FakeTelegram
-from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met, picture
+from tests.wire.scripted import picture
+from tests.wire.telegram.conftest import PATIENT, Home, Stage, housed, met
 
 
 async def drawn(who: Person, chat: Chat, words: str, *, within: float = PATIENT, **more: object) -> Message:

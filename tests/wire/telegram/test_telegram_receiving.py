@@ -15,16 +15,8 @@ from bot.telegram import updates
 from engine.errors import StartError
 from engine.model import Power
 from tests.fakes.telegram.server import FakeTelegram
-from tests.wire.telegram.conftest import (
-    PATIENT,
-    Handler,
-    Stage,
-    adapter_for,
-    met,
-    picture,
-    staged,
-    started,
-)
+from tests.wire.scripted import Handler, picture
+from tests.wire.telegram.conftest import PATIENT, Stage, adapter_for, met, staged, started
 from tests.wire.telegram_server.support import noise
 
 SECRET = "a-secret-of-sixteen"
