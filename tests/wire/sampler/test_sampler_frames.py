@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.sampler.server import sockets
 from tests.wire.sampler.support import Server, exchange, png, recorded, seed_graph, until_end
 
 
@@ -149,7 +150,8 @@ async def test_the_sid_is_given_when_the_client_has_none(server: Server) -> None
         assert len(first["data"]["sid"]) == 32
 
 
-async def test_previews_come_as_the_client_understands_them(server: Server) -> None:
+async def test_previews_come_as_the_client_understands_them(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_PREVIEWS_STOP_AT", 1000)  # these nodes take no time: a slow machine would miss some
     server.nodes.preview = png()
     frames = await server.run_and_listen(seed_graph(seed=1))
     plain = [frame for frame in frames if isinstance(frame, bytes)]
