@@ -6,13 +6,13 @@ limit or during a flood wait, a job with two messages, a press that still shows 
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.on_telegram import LONG, QUICK, OnTelegram, has_button
 from tests.e2e.processes import Service, Workplace
 from tests.fakes.telegram import transcript
 from tests.fakes.telegram.model import Chat, Message
@@ -21,23 +21,18 @@ from tests.fakes.telegram.server import FakeTelegram
 from tests.fakes.telegram.spec import PLACE
 from tests.wire.scripted import picture
 
-LONG = 120.0  # seconds before a wait is a hang
-QUICK = "--steps 4"
 FORGED = "forged"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evening:
+class Evening(OnTelegram):
     """Three chats, and those who spend the evening there."""
 
-    server: FakeTelegram
-    place: Workplace
     people: tuple[Person, ...]
     lab: Chat  # a supergroup
     studio: Chat  # a forum
     family: Chat  # a basic group
     mod: Person
-    boss: Person  # the operator
 
     @property
     def ann(self) -> Person:
@@ -48,52 +43,6 @@ class Evening:
     def bob(self) -> Person:
         """Another one."""
         return self.people[1]
-
-    @asynccontextmanager
-    async def service(self, **more: str) -> AsyncIterator[Service]:
-        """The service, running, for a while."""
-        running = self.place.serve(
-            ATELIER_TELEGRAM__TOKEN=self.server.token,
-            ATELIER_TELEGRAM__API_BASE=self.server.base_url.removesuffix("/bot"),
-            ATELIER_TELEGRAM__FILE_BASE=self.server.base_file_url.removesuffix("/bot"),
-            ATELIER_ACCESS="open",
-            ATELIER_OPERATORS=f"telegram:{self.boss.id}",
-            **more,
-        )
-        service = await asyncio.to_thread(running.__enter__)
-        try:
-            await asyncio.to_thread(service.until_ready)
-            yield service
-        finally:
-            service.process.terminate()
-            await asyncio.to_thread(running.__exit__, None, None, None)
-
-    async def result(self, who: Person, chat: Chat, words: str, *, after: Message | None = None) -> Message:
-        """Wait for a result whose caption has these words."""
-        try:
-            return await who.waits(
-                chat, lambda m: m.media and is_result(m) and words in m.text, after=after, within=LONG
-            )
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.place.log('serve')[-3000:]}") from None
-
-    async def imagine(self, who: Person, chat: Chat, words: str, **more: int) -> Message:
-        """Say something, and wait for its pictures."""
-        asked = await who.says(chat, f"{words} {QUICK}", **more)
-        return await self.result(who, chat, "", after=asked)
-
-    async def press(self, who: Person, message: Message, button: str, words: str = "") -> Message:
-        """Press a button, and wait for the pictures that come of it."""
-        last = max(message.chat.messages.values(), key=lambda one: one.id)
-        await (await who.presses(message, button)).answered(LONG)
-        return await self.result(who, message.chat, words, after=last)
-
-    async def says(self, who: Person, chat: Chat, words: str, answer: str, *, where: Chat | None = None) -> Message:
-        """Say something, and wait for an answer with these words."""
-        where = where or chat
-        seen = who.sees(where)
-        await who.says(chat, words)
-        return await who.waits(where, answer, after=seen[-1] if seen else None, within=LONG)
 
     def look(self, name: str, who: Person, chat: Chat) -> None:
         """Keep what somebody sees now as a page, beside the service's log."""
@@ -113,16 +62,6 @@ class Evening:
                     jobs.setdefault(job, []).append(message)
         assert {job: messages for job, messages in jobs.items() if len(messages) > 1} == {}
         assert len(jobs) > 5
-
-
-def is_result(message: Message) -> bool:
-    """Whether a message shows a result, and no preview."""
-    return "reroll:" in str(message.keyboard)
-
-
-def has_button(words: str) -> Callable[[Message], bool]:
-    """Whether a message has a button with these words."""
-    return lambda message: any(words in label for row in message.buttons for label in row)
 
 
 def job_of(message: Message) -> str:
