@@ -79,6 +79,7 @@ class House:
     reviews: Reviews
     inbox: Inbox
     preferring: Preferring
+    linking: Linking
     backends: Backends
     moderation: Moderation
     commands: Commands
@@ -143,9 +144,10 @@ async def open_house(
     board, clock, pace = Board(), SystemClock(), Pace()
     ends = list(endpoints) if endpoints is not None else [FakeEndpoint(slots=8)]
     platform = adapter or FakeAdapter()
+    policy = policy or Policy(grant=600_000, max_queued_jobs=100)
     database = await Database.open(folder / "atelier.db")
-    books = open_books(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
-    accounts = open_accounts(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100))
+    books = open_books(database, clock, policy)
+    accounts = open_accounts(database, clock, policy)
     deliveries = open_deliveries(database, clock)
     reviews = open_reviews(database, clock)
     blobs = FileBlobs(folder / "blobs")
@@ -205,6 +207,7 @@ async def open_house(
     adapters = [platform, build(studio)] if build is not None else [platform]
     inbox = Inbox(studio=studio, reviews=reviews, blobs=blobs, board=board, clock=clock, hours=168.0)
     preferring = Preferring(preferences=open_preferences(database, clock), moderation=moderation)
+    linking = Linking(links=open_links(database, clock, policy), clock=clock)
     backends = Backends(pool=pool, drains=open_drains(database, clock))
     await backends.load()
     commands = Commands(
@@ -213,11 +216,7 @@ async def open_house(
         inbox=inbox,
         preferring=preferring,
         prefer=PreferCommands(studio=studio, preferring=preferring, defaults=DEFAULTS, locales=("en", "zh-CN")),
-        links=LinkCommands(
-            Linking(
-                links=open_links(database, clock, policy or Policy(grant=600_000, max_queued_jobs=100)), clock=clock
-            )
-        ),
+        links=LinkCommands(linking),
         backends=BackendCommands(
             studio=studio, backends=backends, running=lambda: dispatcher.busy, families=lambda: FAMILIES
         ),
@@ -251,6 +250,7 @@ async def open_house(
             reviews=reviews,
             inbox=inbox,
             preferring=preferring,
+            linking=linking,
             backends=backends,
             moderation=moderation,
             commands=commands,

@@ -20,6 +20,7 @@ from engine.backends import Backends
 from engine.changes import Change
 from engine.errors import AtelierError, Forbidden, UnknownJob
 from engine.inbox import Inbox
+from engine.linking import Linking
 from engine.model import Actor, Community, Identity, Job, PictureRef, Place, Power, Request
 from engine.moderation import Moderation
 from engine.pictures import Pictures
@@ -199,6 +200,11 @@ CASES: dict[str, Call] = {
     "Pictures.keep": lambda w, who: w.house.pictures.keep(who, w.private.id, 1),
     "Pictures.let_go": lambda w, who: w.house.pictures.let_go(who, PictureRef(job_id=w.private.id, number=1)),
     "Pictures.delete": lambda w, who: w.house.pictures.delete(who, w.job.id),
+    "Linking.offer": lambda w, who: w.house.linking.offer(who),
+    "Linking.look": lambda w, who: w.house.linking.look(who, "AAAA-AAAA"),
+    "Linking.join": lambda w, who: w.house.linking.join(who, "AAAA-AAAA"),
+    "Linking.identities": lambda w, who: w.house.linking.identities(who),
+    "Linking.part": lambda w, who: w.house.linking.part(who),
     "Moderation.forget": lambda w, who: w.house.moderation.forget(who, person_id=w.ada.person.id),
 }
 """Every call that takes an actor, aimed at what is Ada's, her group's, or everybody's."""
@@ -236,6 +242,8 @@ HARMLESS = {
     "Moderation.allowance",
     "Moderation.policy",
     "Preferring.chosen",
+    "Linking.offer",
+    "Linking.identities",
 }
 """What everybody may ask, and gets an answer about themselves to."""
 
@@ -267,8 +275,8 @@ def public_calls(*classes: type) -> dict[str, bool]:
 
 
 def test_every_public_call_has_a_case() -> None:
-    calls = public_calls(Studio, Steering, Moderation, Pictures, Inbox, Preferring, Backends)
-    assert len(calls) >= 70
+    calls = public_calls(Studio, Steering, Moderation, Pictures, Inbox, Preferring, Linking, Backends)
+    assert len(calls) >= 75
     assert {name for name, takes in calls.items() if takes} == set(CASES)
     assert {name for name, takes in calls.items() if not takes} == set(WITHOUT_ACTOR)
 
