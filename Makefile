@@ -2,7 +2,7 @@
 
 PROMPT ?= a red house under a yellow sun
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -34,7 +34,7 @@ run: setup ## start the service: the configured bots, the queue and a sampler
 	@exec $(BIN)/atelier serve $(ARGS)
 
 test: setup ## run the tests, WORKERS files at once; ARGS="-k name" picks some
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --quiet -n $(WORKERS) --dist loadfile $(ARGS)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --quiet -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## formatting, lint, types, import law, Dockerfile
 	@$(BIN)/ruff format --quiet --check .

@@ -26,7 +26,7 @@ async def served(answer: Answer, *, closed: bool = True, timeout: float = 5.0) -
     """A server that answers so, and the hook that asks it."""
     app = web.Application(client_max_size=2**26)
     app.router.add_route("*", "/check", answer)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
