@@ -1,14 +1,11 @@
 """Figures of one run on one machine, side by side, as ratios; they are printed and kept in docs/benchmarks.md."""
 
-import datetime
-import os
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.bench.page import keep, processor
+from tests.bench.page import keep, machine
 
 
 @dataclass
@@ -36,6 +33,4 @@ def report() -> Iterator[Report]:
     report = Report()
     yield report
     if report.rows:
-        day = datetime.datetime.now(tz=datetime.UTC).date()
-        machine = f"{os.cpu_count()} cores, {processor()}, {platform.system()}, Python {platform.python_version()}"
-        keep("The whole way", f"{day}, {machine}, no GPU used", report.rows)
+        keep("The whole way", machine(), report.rows)

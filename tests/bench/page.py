@@ -1,5 +1,7 @@
 """docs/benchmarks.md: one section for each bench, replaced when that bench runs again."""
 
+import datetime
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ two figures that were measured side by side in one run.
 """
 
 
-def keep(title: str, machine: str, lines: Sequence[Sequence[str]]) -> None:
+def keep(title: str, measured: str, lines: Sequence[Sequence[str]]) -> None:
     """Write lines of what, ratio and figures into a section's table.
 
     Lines of other things, what is written below the table, and other sections stay.
@@ -21,13 +23,19 @@ def keep(title: str, machine: str, lines: Sequence[Sequence[str]]) -> None:
     rows, below = _table(sections.get(title, ""))
     rows.update({line[0]: f"| {' | '.join(line)} |" for line in lines})
     table = ["| what | ratio | figures |", "|---|---|---|", *rows.values()]
-    sections[title] = "\n".join([f"{machine}:", "", *table, *below]) + "\n"
+    sections[title] = "\n".join([f"{measured}:", "", *table, *below]) + "\n"
     text = "\n".join([HEAD, *(f"## {name}\n\n{body}" for name, body in sections.items())])
     PAGE.write_text(text, encoding="utf-8")
 
 
-def processor() -> str:
-    """The processor's name."""
+def machine(*, device: str = "no GPU used") -> str:
+    """What measured, and on which day."""
+    day = datetime.datetime.now(tz=datetime.UTC).date()
+    python = platform.python_version()
+    return f"{day}, {os.cpu_count()} cores, {_processor()}, {device}, {platform.system()}, Python {python}"
+
+
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

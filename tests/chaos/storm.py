@@ -9,7 +9,9 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -47,7 +49,7 @@ class Plan:
     """What a storm consists of."""
 
     seed: int
-    jobs: int
+    jobs: int  # that are accepted; what is mistyped or refused is asked again in other words
     kills: int
     people: int = 12
 
@@ -198,18 +200,21 @@ slots = 6
 
     async def _people(self, platform: Platform, random: Random) -> None:
         """Keep so many requests in the air, and now and then change a mind or say something wrong."""
-        for number in range(self.plan.jobs):
-            while not self._room_for(number, platform):  # noqa: ASYNC110 (an outsider looks)
+        for number in count():
+            while not self._room_for_more(platform):
+                if len(platform.accepted()) >= self.plan.jobs:
+                    return
                 await asyncio.sleep(0.05)
             platform.happen([self._event(number, random)])
             if random.random() < 0.05:
                 platform.happen([self._event(number, random, extra=random.choice(("cancel", "queue", "info")))])
 
-    def _room_for(self, number: int, platform: Platform) -> bool:
+    def _room_for_more(self, platform: Platform) -> bool:
         """Whether it is time for the next request: people must not have all they want before the last death."""
         rounds = min(sum(self.kills.values()) + 1, self.plan.kills)
-        waiting = len(platform.unanswered) + checker.unfinished(self.database)
-        return number < self.plan.jobs * rounds // self.plan.kills and waiting < IN_FLIGHT
+        unanswered = len(platform.unanswered)
+        wanted = len(platform.accepted()) + unanswered < self.plan.jobs * rounds // self.plan.kills
+        return wanted and unanswered + checker.unfinished(self.database) < IN_FLIGHT
 
     def _event(self, number: int, random: Random, *, extra: str = "") -> Event:
         platform = random.choice(PLATFORMS)
@@ -313,7 +318,9 @@ slots = 6
         assert self._bot is not None
         self._bot.terminate()
         await self._bot.wait()
-        await people
+        people.cancel()  # they have all they want, unless something hung
+        with suppress(asyncio.CancelledError):
+            await people
 
 
 def free_port() -> int:

@@ -4,9 +4,6 @@ It runs from a source tree with torch 2.11 or newer, diffusers, transformers, sa
 """
 
 import argparse
-import datetime
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +12,7 @@ from pathlib import Path
 import diffusers
 import torch
 
-from tests.bench.page import keep, processor
+from tests.bench.page import keep, machine
 from tests.bench.sampler import scenes
 from tests.bench.sampler.scenes import Line
 from tests.bench.sampler.stands import Job, Stand, of_checkpoint, of_random_xl
@@ -98,12 +95,8 @@ def _title(name: str) -> str:
 
 
 def _machine(name: str) -> str:
-    day = datetime.datetime.now(tz=datetime.UTC).date()
     device = torch.cuda.get_device_name(0) if name == "gpu" else "no GPU used"
-    return (
-        f"{day}, {os.cpu_count()} cores, {processor()}, {device}, {platform.system()}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}"
-    )
+    return f"{machine(device=device)}, torch {torch.__version__}, diffusers {diffusers.__version__}"
 
 
 if __name__ == "__main__":
