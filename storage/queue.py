@@ -122,11 +122,13 @@ _LANES = Prepared(
     select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
 )
 _ADD_LANE = Prepared.adding(_LANE)
-_RUNNING = Prepared(
+_RUNNING_TASKS = (
     select(_TASK.c.person_id, _TASK.c.community_id, func.count().label("tasks"))
     .where(_TASK.c.status == TaskStatus.RUNNING)
     .group_by(_TASK.c.person_id, _TASK.c.community_id)
 )
+_RUNNING = Prepared(_RUNNING_TASKS)
+_RUNNING_HERE = Prepared(_RUNNING_TASKS.where(_TASK.c.community_id != ""))
 _TAKE = Prepared(
     update(_TASK)
     .where(_TASK.c.sequence == bindparam("b_sequence"), _TASK.c.ready)
@@ -252,8 +254,8 @@ class _Limits:
 
 
 def _limits(tx: Transaction, policy: Policy) -> _Limits:
-    """See who is at a running cap; as many rows are read as tasks run."""
-    running = tx.rows(_RUNNING)
+    """See who is at a running cap; as many rows are read as tasks run for whom there may be one."""
+    running = tx.rows(_RUNNING_HERE if policy.max_running_tasks is None else _RUNNING)
     by_person, by_community = Counter[str](), Counter[str]()
     for row in running:
         by_person[row.person_id] += row.tasks

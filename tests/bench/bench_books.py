@@ -29,6 +29,7 @@ RAW_LIVES = 100
 RATE = 200  # accepts a second, whether the last one has returned or not
 SECONDS = 10
 PROVED = 100_000  # jobs
+KEPT = 24_000  # jobs
 WIDE = Policy(grant=10**9, max_queued_jobs=10**6)
 
 
@@ -127,6 +128,24 @@ async def bench_whole_lives(tmp_path: Path, report: Report) -> None:
         "the same, to a bare loop that commits as often and writes as many rows",
         rate / (sum(same_rows) / 2),
         f"{rate:.0f} jobs/s to {sum(same_rows) / 2:.0f}/s of {len(VERBS)} transactions with {rows / JOBS:.0f} rows",
+    )
+
+
+async def bench_growth(tmp_path: Path, report: Report) -> None:
+    """Whether the books slow down with all that they keep."""
+    rates = []
+    async with books_in(tmp_path, WIDE) as opened:
+        who = await people(opened.books, 500)
+        await live(opened.books, who, range(100))  # compiles the statements
+        for begin in range(100, KEPT + 100, JOBS):
+            began = time.perf_counter()
+            await live(opened.books, who, range(begin, begin + JOBS))
+            rates.append(JOBS / (time.perf_counter() - began))
+    early, late = median(rates[:3]), median(rates[-3:])
+    report.figures(
+        f"jobs through their whole life with {KEPT:,} kept, to those with few",
+        late / early,
+        f"{late:.0f} to {early:.0f} jobs/s, 500 people",
     )
 
 
