@@ -23,23 +23,16 @@ CLOCK_WENT_BACK = 900.0  # seconds ahead that nothing is ever put off by: whatev
 
 _DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
 _TASK = table_of(TaskRow)
-_TO_SEND = Prepared(
-    select(_DELIVERY.c.id, _DELIVERY.c.job_id, _DELIVERY.c.status, _DELIVERY.c.owner, _DELIVERY.c.tries)
-    .where(_DELIVERY.c.id == bindparam("delivery_id"))
-    .with_for_update()
-)
-_SENT = Prepared(
-    select(
-        _DELIVERY.c.job_id,
-        _DELIVERY.c.status,
-        _JOB.c.status.label("job_status"),
-        _JOB.c.ending,
-        _JOB.c.reason,
+_LEFT_OVER = Prepared(
+    select(_DELIVERY.c.id)
+    .where(
+        _DELIVERY.c.id == bindparam("delivery_id"),
+        _DELIVERY.c.status == DeliveryStatus.SENDING,
+        _DELIVERY.c.owner != bindparam("owner"),
     )
-    .join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
-    .where(_DELIVERY.c.id == bindparam("delivery_id"))
     .with_for_update()
 )
+"""What another process was sending, which has ended."""
 _IN_ORDER = Prepared(
     select(_TASK.c.job_id)
     .where(_TASK.c.status == TaskStatus.QUEUED)
@@ -165,26 +158,27 @@ def tallies(session: Session) -> dict[str, int]:
 
 def take(tx: Transaction, delivery_id: str, owner: str, now: float) -> bool:
     """Take a due delivery for sending; False if this process is sending it, or it ended, or nothing is due."""
-    row = tx.first(_TO_SEND, delivery_id=delivery_id)
-    if row is None or (row.status == DeliveryStatus.SENDING and row.owner == owner):
-        return False
-    steps, sending = Steps(tx, at=now), {"owner": owner, "tries": row.tries + 1}
-    taken = steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending)
+    steps = Steps(tx, at=now)
+    job_id = _take(steps, delivery_id, DeliveryStatus.DUE, owner)
+    if job_id is None and tx.first(_LEFT_OVER, delivery_id=delivery_id, owner=owner) is not None:
+        job_id = _take(steps, delivery_id, DeliveryStatus.SENDING, owner)
     steps.write()
-    return taken
+    return job_id is not None
+
+
+def _take(steps: Steps, delivery_id: str, origin: DeliveryStatus, owner: str) -> str | None:
+    return steps.move_unread(
+        DeliveryRow, delivery_id, origin, DeliveryStatus.SENDING, "", counting="tries", owner=owner
+    )
 
 
 def done(tx: Transaction, delivery_id: str, now: float) -> None:
     """The result is in the chat: the job ends."""
-    row = tx.first(_SENT, delivery_id=delivery_id)
     steps = Steps(tx, at=now)
-    if row is None or not steps.move(
-        DeliveryRow, delivery_id, row.job_id, row.status, DeliveryStatus.DELIVERED, "", owner=""
-    ):
-        return
-    if row.job_status == JobStatus.DELIVERING:
-        steps.move(JobRow, row.job_id, row.job_id, row.job_status, JobStatus(row.ending), row.reason)
-    steps.write()
+    job_id = steps.move_unread(DeliveryRow, delivery_id, DeliveryStatus.SENDING, DeliveryStatus.DELIVERED, "", owner="")
+    if job_id is not None:
+        steps.end(job_id)
+        steps.write()
 
 
 def failed(tx: Transaction, delivery_id: str, error: AtelierError, retry_at: float | None, now: float) -> None:

@@ -71,7 +71,14 @@ LIFE_NAMES: Mapping[type[Living], str] = MappingProxyType(
 )
 
 
+_JOB = table_of(JobRow)
 _RECORD = Prepared.adding(table_of(TransitionRow))
+_END = Prepared(
+    update(_JOB)
+    .where(_JOB.c.id == bindparam("b_id"), _JOB.c.status == JobStatus.DELIVERING)
+    .values(status=_JOB.c.ending)
+    .returning(_JOB.c.status, _JOB.c.reason)
+)
 
 
 class Steps:
@@ -100,15 +107,35 @@ class Steps:
         self.record(kind, row_id, job_id, origin, to, reason)
         return True
 
-    def move_unread(self, kind: type[Living], row_id: str, origin: Status, to: Status, reason: str) -> str | None:
-        """Move a row of which nothing has been read; gives its job's id, None if it is not in the status `origin`."""
+    def move_unread(
+        self,
+        kind: type[Living],
+        row_id: str,
+        origin: Status,
+        to: Status,
+        reason: str,
+        *,
+        counting: str = "",
+        **columns: Column,
+    ) -> str | None:
+        """Move a row of which nothing has been read; gives its job's id, None if it is not in the status `origin`.
+
+        Sets the other `columns` with it, and adds one to the column `counting`.
+        """
         if origin not in ORIGINS[kind].get(to, ()):
             return None
-        moved = self._tx.first(_guarded_unread(kind), b_id=row_id, b_origin=origin, status=to)
+        guarded = _guarded_unread(kind, counting, tuple(columns))
+        moved = self._tx.first(guarded, b_id=row_id, b_origin=origin, status=to, **columns)
         if moved is None:
             return None
         self.record(kind, row_id, moved.job_id, origin, to, reason)
         return str(moved.job_id)
+
+    def end(self, job_id: str) -> None:
+        """Let a job whose delivery ended become what its `ending` says; one that had ended before stays as it is."""
+        ended = self._tx.first(_END, b_id=job_id)
+        if ended is not None:
+            self.record(JobRow, job_id, job_id, JobStatus.DELIVERING, ended.status, ended.reason)
 
     def record(self, kind: type[Living], row_id: str, job_id: str, origin: str, to: str, reason: str) -> None:
         """Note a step that another guarded statement has made: the claim's."""
@@ -151,8 +178,11 @@ def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Prepared:
 
 
 @cache
-def _guarded_unread(kind: type[Living]) -> Prepared:
-    return Prepared(_guarded_update(kind).returning(table_of(kind).c.job_id), ("status",))
+def _guarded_unread(kind: type[Living], counting: str, columns: tuple[str, ...]) -> Prepared:
+    table, moved = table_of(kind), _guarded_update(kind)
+    if counting:
+        moved = moved.values({counting: table.c[counting] + 1})
+    return Prepared(moved.returning(table.c.job_id), ("status", *columns))
 
 
 def _guarded_update(kind: type[Living]) -> Update:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from engine.model import JobStatus, Person
+from bot.delivery import BATCH
+from engine.model import Delivery, JobStatus, Person
 from engine.ports import Books
 from storage.database import Database
 from storage.database_sqlite import COMMON_PRAGMAS
@@ -68,22 +69,39 @@ async def people(books: Books, count: int) -> list[Person]:
 
 
 async def live(books: Books, who: Sequence[Person], numbers: Sequence[int]) -> None:
-    """Take jobs from submit to delivered, `IN_FLIGHT` at once; the endpoint is instant."""
-    slots = asyncio.Semaphore(IN_FLIGHT)
+    """Take jobs from submit to delivered, `IN_FLIGHT` at once; the endpoint and the platform are instant."""
+    slots, due = asyncio.Semaphore(IN_FLIGHT), asyncio.Event()
 
-    async def one(number: int) -> None:
-        async with slots:
-            await books.accept(new_job(who[number % len(who)], f"job {number}"))
-            attempt = await books.claim("gpu", [NEEDS])
-            assert attempt is not None
-            assert await books.start(attempt.id)
-            await books.settle(attempt.id, [picture(attempt.id)], 1.0, 700)
-            delivery = await books.delivery(attempt.job_id)
-            assert delivery is not None
-            assert await books.delivery_sending(delivery.id)
-            await books.delivery_done(delivery.id)
+    async def work(number: int) -> None:
+        await slots.acquire()
+        await books.accept(new_job(who[number % len(who)], f"job {number}"))
+        attempt = await books.claim("gpu", [NEEDS])
+        assert attempt is not None
+        assert await books.start(attempt.id)
+        await books.settle(attempt.id, [picture(attempt.id)], 1.0, 700)
+        due.set()
 
-    await asyncio.gather(*(one(number) for number in numbers))
+    async def send(delivery: Delivery) -> None:
+        await books.delivery_done(delivery.id)
+        slots.release()
+
+    async def deliver() -> None:
+        """As `bot.delivery` does: what is due is looked up and taken together, and sent each by itself."""
+        left = len(numbers)
+        while left:
+            await due.wait()
+            due.clear()
+            found = await books.deliveries_due(("test",), BATCH)
+            taken = await asyncio.gather(*(books.delivery_sending(delivery.id) for delivery in found))
+            assert all(taken)
+            left -= len(found)
+            for delivery in found:
+                sending.create_task(send(delivery))
+
+    async with asyncio.TaskGroup() as sending:
+        sending.create_task(deliver())
+        for number in numbers:
+            sending.create_task(work(number))
 
 
 @dataclass
