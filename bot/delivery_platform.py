@@ -163,8 +163,13 @@ class PlatformDelivery:
             log.exception("adapter_broke", platform=self._adapter.platform)
             raise DeliveryUnanswered(type(error).__name__) from error
 
-    async def _written(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write down what happened on the platform, however long the disk stays full: else it would happen twice."""
+    async def _written(
+        self, write: Callable[[], Awaitable[T]], meanwhile: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
+        """Write down what happened on the platform, however long the disk stays full: else it would happen twice.
+
+        `meanwhile` is done once if it has to wait.
+        """
         with self._tools.board.stall("disk-full") as hold_up:
             while True:
                 try:
@@ -174,6 +179,9 @@ class PlatformDelivery:
                         raise
                     if hold_up():
                         log.warning("delivery_not_written", error=error.code, detail=error.detail)
+                    if meanwhile is not None:
+                        await meanwhile()
+                        meanwhile = None
                     try:
                         async with asyncio.timeout(STORAGE_WAIT):
                             await self._stopping.wait()
@@ -187,11 +195,18 @@ class PlatformDelivery:
     async def _edit(self, call: Call, delivery: Delivery, reply: Reply) -> None:
         await self._call(call, lambda: self._adapter.edit(delivery.place, delivery.message_id, reply))
 
-    async def _post(self, call: Call, delivery: Delivery, reply: Reply) -> None:
+    async def _post(
+        self,
+        call: Call,
+        delivery: Delivery,
+        reply: Reply,
+        *,
+        meanwhile: Callable[[Delivery], Awaitable[None]] | None = None,
+    ) -> None:
         """Post a new message and remember it; a post that may be a second one is counted.
 
         Where the nonce keeps it from being one, the platform answers with the message that is there, which may show an
-        earlier state: it is edited.
+        earlier state: it is edited. `meanwhile` is given the delivery with its message where remembering has to wait.
         """
         books, deliveries = self._tools.books, self._tools.deliveries
         sure = self._limits.honours_nonce
@@ -206,9 +221,13 @@ class PlatformDelivery:
             if not again:
                 await self._written(lambda: deliveries.not_posted(delivery.id))
             raise
-        await self._written(lambda: books.delivery_posted(delivery.id, message_id))
+        posted = replace(delivery, message_id=message_id)
+        await self._written(
+            lambda: books.delivery_posted(delivery.id, message_id),
+            None if meanwhile is None else lambda: meanwhile(posted),
+        )
         if again and sure:
-            await self._edit(call, replace(delivery, message_id=message_id), reply)
+            await self._edit(call, posted, reply)
 
     def _hold(self, call: Call, seconds: float, *, everywhere: bool) -> None:
         until = self._now() + seconds
@@ -228,14 +247,26 @@ class PlatformDelivery:
         shown = self._shown.setdefault(call.job_id, ShownMessage(chat=call.chat))
         if shown.over or self._too_old(delivery):
             return
-        reply = self._newest(view, shown)
-        if reply is None:
+        newest = self._newest(view, shown)
+        if newest is None:
             return
+        reply = newest
+
+        async def tell_of_stall(posted: Delivery) -> None:
+            nonlocal reply
+            newer = self._newest(view, shown) or reply
+            try:
+                await self._edit(call, posted, newer)
+            except DeliveryError as error:
+                log.info("progress_not_shown", job=call.job_id, error=error.code)
+            else:
+                reply = newer
+
         try:
             if delivery.message_id:
                 await self._edit(call, delivery, reply)
             else:
-                await self._post(call, delivery, reply)
+                await self._post(call, delivery, reply, meanwhile=tell_of_stall)
         except FloodWait as error:
             self._hold(call, error.retry_after or PROGRESS_RETRY, everywhere=error.everywhere)
             self._traffic.want(call.kind, call.chat, call.job_id, self._now())

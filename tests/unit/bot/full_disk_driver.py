@@ -62,6 +62,27 @@ async def delivery(folder: Path) -> None:
         assert await house.database.read(prove) == []
 
 
+async def progress(folder: Path) -> None:
+    """The disk fills at the very moment when a job's message is posted: whoever waits is told in it."""
+    delivery_platform.STORAGE_WAIT = 0.1
+    adapter = FakeAdapter(honours_nonce=False)
+
+    def faults(what: str, place: object, reply: object) -> Fault | None:
+        if what == "post":
+            fill(folder)
+        return None
+
+    adapter.faults = faults
+    async with open_house(folder, adapter=adapter) as house:
+        job_id = (await house.ask("imagine", "a house")).jobs[0]
+        await until(lambda: "error-disk-full" in str([sent.reply for sent in adapter.log]))
+        adapter.faults = lambda what, place, reply: None
+        (folder / "ballast").unlink()
+        await house.ended(job_id)
+        assert len(adapter.results(job_id)) == 1
+        assert len(adapter.posts(job_id)) == 1
+
+
 async def retention(folder: Path) -> None:
     """What nobody needs goes even where nothing can be written, and makes room."""
     blobs = FileBlobs(folder / "blobs")
@@ -101,7 +122,12 @@ async def backup(folder: Path) -> None:
     blobs.close()
 
 
-CASES: dict[str, Callable[[Path], Awaitable[None]]] = {"delivery": delivery, "retention": retention, "backup": backup}
+CASES: dict[str, Callable[[Path], Awaitable[None]]] = {
+    "delivery": delivery,
+    "progress": progress,
+    "retention": retention,
+    "backup": backup,
+}
 
 
 async def main(case: str, folder: Path) -> None:
