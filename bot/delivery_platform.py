@@ -21,11 +21,16 @@ log = structlog.get_logger(__name__)
 _UNDER_WAY = (DeliveryStatus.WAITING, DeliveryStatus.HELD)
 
 T = TypeVar("T")
+Meanwhile = Callable[[Delivery], Awaitable[None]]  # done once while something cannot be written down
 CALL_TIMEOUT = 120.0  # seconds for one call of an adapter, uploads included
 STORAGE_WAIT = 5.0  # seconds between tries to write down what happened
 PROGRESS_RETRY = 5.0  # seconds after which progress is tried again that a platform did not take
 LAST_WORDS = 10.0  # seconds that calls under way have to end when the service stops
 QUIET_SWEEP = 60.0  # seconds between looks for chats that can be forgotten
+
+
+async def _rest(*_: object) -> None:
+    """Do nothing."""
 
 
 class PlatformDelivery:
@@ -163,13 +168,8 @@ class PlatformDelivery:
             log.exception("adapter_broke", platform=self._adapter.platform)
             raise DeliveryUnanswered(type(error).__name__) from error
 
-    async def _written(
-        self, write: Callable[[], Awaitable[T]], meanwhile: Callable[[], Awaitable[None]] | None = None
-    ) -> T:
-        """Write down what happened on the platform, however long the disk stays full: else it would happen twice.
-
-        `meanwhile` is done once if it has to wait.
-        """
+    async def _written(self, write: Callable[[], Awaitable[T]], meanwhile: Callable[[], Awaitable[None]] = _rest) -> T:
+        """Write down what happened on the platform, however long the disk stays full: else it would happen twice."""
         with self._tools.board.stall("disk-full") as hold_up:
             while True:
                 try:
@@ -179,9 +179,8 @@ class PlatformDelivery:
                         raise
                     if hold_up():
                         log.warning("delivery_not_written", error=error.code, detail=error.detail)
-                    if meanwhile is not None:
-                        await meanwhile()
-                        meanwhile = None
+                    await meanwhile()
+                    meanwhile = _rest
                     try:
                         async with asyncio.timeout(STORAGE_WAIT):
                             await self._stopping.wait()
@@ -195,14 +194,7 @@ class PlatformDelivery:
     async def _edit(self, call: Call, delivery: Delivery, reply: Reply) -> None:
         await self._call(call, lambda: self._adapter.edit(delivery.place, delivery.message_id, reply))
 
-    async def _post(
-        self,
-        call: Call,
-        delivery: Delivery,
-        reply: Reply,
-        *,
-        meanwhile: Callable[[Delivery], Awaitable[None]] | None = None,
-    ) -> None:
+    async def _post(self, call: Call, delivery: Delivery, reply: Reply, meanwhile: Meanwhile = _rest) -> None:
         """Post a new message and remember it; a post that may be a second one is counted.
 
         Where the nonce keeps it from being one, the platform answers with the message that is there, which may show an
@@ -222,10 +214,7 @@ class PlatformDelivery:
                 await self._written(lambda: deliveries.not_posted(delivery.id))
             raise
         posted = replace(delivery, message_id=message_id)
-        await self._written(
-            lambda: books.delivery_posted(delivery.id, message_id),
-            None if meanwhile is None else lambda: meanwhile(posted),
-        )
+        await self._written(lambda: books.delivery_posted(delivery.id, message_id), lambda: meanwhile(posted))
         if again and sure:
             await self._edit(call, posted, reply)
 
@@ -247,8 +236,7 @@ class PlatformDelivery:
         shown = self._shown.setdefault(call.job_id, ShownMessage(chat=call.chat))
         if shown.over or self._too_old(delivery):
             return
-        newest = self._newest(view, shown)
-        if newest is None:
+        if (newest := self._newest(view, shown)) is None:
             return
         reply = newest
 
@@ -266,7 +254,7 @@ class PlatformDelivery:
             if delivery.message_id:
                 await self._edit(call, delivery, reply)
             else:
-                await self._post(call, delivery, reply, meanwhile=tell_of_stall)
+                await self._post(call, delivery, reply, tell_of_stall)
         except FloodWait as error:
             self._hold(call, error.retry_after or PROGRESS_RETRY, everywhere=error.everywhere)
             self._traffic.want(call.kind, call.chat, call.job_id, self._now())
