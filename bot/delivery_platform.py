@@ -202,7 +202,12 @@ class PlatformDelivery:
         """
         books, deliveries = self._tools.books, self._tools.deliveries
         sure = self._limits.honours_nonce
-        again = await deliveries.posting(delivery.id, counted=not sure)
+        try:
+            again = await deliveries.posting(delivery.id, counted=not sure)
+        except StorageError:
+            if not sure:
+                raise
+            again = True  # who knows: but a second one it cannot be
         if again and not sure:
             log.warning("may_be_posted_twice", job=delivery.job_id, platform=self._adapter.platform)
         try:
@@ -280,9 +285,8 @@ class PlatformDelivery:
         reply = job_reply(self._tools.studio.with_eta(view), board.progress(view.job.id), board.stalled)
         if reply.tone is not Tone.WORKING:
             return None
-        if self._now() - shown.preview_at < self._limits.preview_interval or self._limits.preview_interval == float(
-            "inf"
-        ):
+        interval = self._limits.preview_interval
+        if interval == float("inf") or self._now() - shown.preview_at < interval:
             reply = replace(reply, preview=None)
         if reply.preview is None and fingerprint(reply) == shown.fingerprint:
             return None
@@ -315,10 +319,9 @@ class PlatformDelivery:
 
     def _limits_in(self, place: Place) -> Limits:
         """The platform's limits, with what that chat takes."""
-        adapter = self._adapter
-        if not isinstance(adapter, UploadLimits):
+        if not isinstance(self._adapter, UploadLimits):
             return self._limits
-        return replace(self._limits, max_upload=adapter.upload_limit(place))
+        return replace(self._limits, max_upload=self._adapter.upload_limit(place))
 
     def _waited_long(self, view: JobView) -> bool:
         job, after = view.job, self._tools.ping_after

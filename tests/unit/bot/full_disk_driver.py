@@ -64,7 +64,6 @@ async def delivery(folder: Path) -> None:
 
 async def progress(folder: Path) -> None:
     """The disk fills at the very moment when a job's message is posted: whoever waits is told in it."""
-    delivery_platform.STORAGE_WAIT = 0.1
     adapter = FakeAdapter(honours_nonce=False)
 
     def faults(what: str, place: object, reply: object) -> Fault | None:
@@ -73,8 +72,20 @@ async def progress(folder: Path) -> None:
         return None
 
     adapter.faults = faults
+    await told(folder, adapter, lambda: None)
+
+
+async def announcing(folder: Path) -> None:
+    """The disk fills before a job's message can be announced: where a nonce keeps it from doubling, it is posted."""
+    await told(folder, FakeAdapter(honours_nonce=True), lambda: fill(folder))
+
+
+async def told(folder: Path, adapter: FakeAdapter, accepted: Callable[[], object]) -> None:
+    """Have a job wait for the disk, and see that its message says so, and that there is one."""
+    delivery_platform.STORAGE_WAIT = 0.1
     async with open_house(folder, adapter=adapter) as house:
         job_id = (await house.ask("imagine", "a house")).jobs[0]
+        accepted()
         await until(lambda: "error-disk-full" in str([sent.reply for sent in adapter.log]))
         adapter.faults = lambda what, place, reply: None
         (folder / "ballast").unlink()
@@ -125,6 +136,7 @@ async def backup(folder: Path) -> None:
 CASES: dict[str, Callable[[Path], Awaitable[None]]] = {
     "delivery": delivery,
     "progress": progress,
+    "announcing": announcing,
     "retention": retention,
     "backup": backup,
 }

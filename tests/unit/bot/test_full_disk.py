@@ -11,7 +11,7 @@ DRIVER = Path(__file__).with_name("full_disk_driver.py")
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("case", ["delivery", "progress", "retention", "backup"])
+@pytest.mark.parametrize("case", ["delivery", "progress", "announcing", "retention", "backup"])
 def test_on_a_full_disk_nothing_is_lost_or_done_twice(case: str, tmp_path: Path) -> None:
     unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     script = 'mount -t tmpfs -o size=3m tmpfs "$1" && exec "$2" "$3" "$4" "$1"'
