@@ -60,13 +60,10 @@ class DeliveryService:
 
     async def _take_due(self) -> bool:
         """Take what is due for sending; True if there may be more."""
-        books = self._tools.books
-        due = await books.deliveries_due(tuple(self._platforms), BATCH)
-        taken = await asyncio.gather(*(books.delivery_sending(delivery.id) for delivery in due))
-        for delivery, ours in zip(due, taken, strict=True):
-            if ours:
-                self._platforms[delivery.place.platform].deliver(delivery)
-        return len(due) == BATCH and any(taken)
+        taken = await self._tools.books.take_deliveries(tuple(self._platforms), BATCH)
+        for delivery in taken:
+            self._platforms[delivery.place.platform].deliver(delivery)
+        return len(taken) == BATCH
 
     def _touched(self, job_id: str) -> bool:
         return any(platform.touch(job_id) for platform in self._platforms.values())

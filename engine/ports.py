@@ -189,17 +189,17 @@ class Books(Protocol):
     async def counts(self) -> Mapping[JobStatus, int]:
         """How many jobs are in each status."""
 
-    async def deliveries_due(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
-        """Deliveries due now (or found half-sent after a restart) on these platforms, oldest first."""
+    async def take_deliveries(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
+        """Take what is due for sending (or was half-sent before a restart) on these platforms, oldest first.
+
+        They are given as they were found. Each is taken once, until `delivery_failed` makes it due again.
+        """
 
     async def delivery(self, job_id: str) -> Delivery | None:
         """The delivery of a job."""
 
     async def delivery_posted(self, delivery_id: str, message_id: str) -> None:
         """Remember the one message of the job."""
-
-    async def delivery_sending(self, delivery_id: str) -> bool:
-        """Take a due delivery for sending; False if somebody has it or it ended."""
 
     async def delivery_done(self, delivery_id: str) -> None:
         """The result is in the chat: the job is done (or failed, or cancelled) for good."""

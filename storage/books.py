@@ -215,10 +215,10 @@ class SqlBooks:
         """See `Books.counts`."""
         return await self._database.read(views.counts)
 
-    async def deliveries_due(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
-        """See `Books.deliveries_due`."""
+    async def take_deliveries(self, platforms: Sequence[str], limit: int = 20) -> tuple[Delivery, ...]:
+        """See `Books.take_deliveries`."""
         now = self._clock.now()
-        return await self._database.read(lambda session: deliveries.due(session, platforms, limit, self._owner, now))
+        return await self._database.write(lambda session: deliveries.take(session, platforms, limit, self._owner, now))
 
     async def delivery(self, job_id: str) -> Delivery | None:
         """See `Books.delivery`."""
@@ -228,12 +228,6 @@ class SqlBooks:
         """See `Books.delivery_posted`."""
         await self._database.write(
             lambda session: deliveries.posted(session, delivery_id, message_id, self._clock.now())
-        )
-
-    async def delivery_sending(self, delivery_id: str) -> bool:
-        """See `Books.delivery_sending`."""
-        return await self._database.write(
-            lambda session: deliveries.take(session, delivery_id, self._owner, self._clock.now())
         )
 
     async def delivery_done(self, delivery_id: str) -> None:

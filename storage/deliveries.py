@@ -13,7 +13,7 @@ from engine.ports import Clock, Deliveries
 from storage import ledger
 from storage.database import Database
 from storage.lives import AT_ONCE, Steps, transition
-from storage.prepared import Prepared, listed, size_of, spread
+from storage.prepared import Prepared, among, listed, size_of, spread
 from storage.tables import DeliveryRow, JobRow, TallyRow, TaskRow, table_of
 from storage.transaction import Transaction
 from storage.views import delivery_from
@@ -23,16 +23,7 @@ CLOCK_WENT_BACK = 900.0  # seconds ahead that nothing is ever put off by: whatev
 
 _DELIVERY, _JOB = table_of(DeliveryRow), table_of(JobRow)
 _TASK = table_of(TaskRow)
-_LEFT_OVER = Prepared(
-    select(_DELIVERY.c.id)
-    .where(
-        _DELIVERY.c.id == bindparam("delivery_id"),
-        _DELIVERY.c.status == DeliveryStatus.SENDING,
-        _DELIVERY.c.owner != bindparam("owner"),
-    )
-    .with_for_update()
-)
-"""What another process was sending, which has ended."""
+_UNSENT = (DeliveryStatus.DUE, DeliveryStatus.SENDING)
 _IN_ORDER = Prepared(
     select(_TASK.c.job_id)
     .where(_TASK.c.status == TaskStatus.QUEUED)
@@ -43,13 +34,19 @@ _WITH_PLACE = select(_DELIVERY, _JOB.c.place.label("job_place")).join(_JOB, _JOB
 _OF_JOB = Prepared(_WITH_PLACE.where(_DELIVERY.c.job_id == bindparam("job_id")))
 
 
-def due(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
-    """Give deliveries that are due, oldest first, those included that another (ended) process was sending.
+def take(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
+    """Take deliveries that are due for sending, oldest first, and give them as they were found.
 
-    `owner` is this process's token: what it is sending itself is not due.
+    Those are among them that another (ended) process was sending; `owner` is this process's token: what it is sending
+    itself is not due.
     """
     asked = {"owner": owner, "now": now, "far": now + CLOCK_WENT_BACK, "limit": limit}
     rows = tx.rows(_due_on(size_of(platforms)), **asked, **spread("platform", platforms))
+    steps = Steps(tx, at=now)
+    for row in rows:
+        sending = {"owner": owner, "tries": row.tries + 1}
+        steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending)
+    steps.write()
     return tuple(delivery_from(row) for row in rows)
 
 
@@ -156,22 +153,6 @@ def tallies(session: Session) -> dict[str, int]:
     return {str(name): int(count) for name, count in found}
 
 
-def take(tx: Transaction, delivery_id: str, owner: str, now: float) -> bool:
-    """Take a due delivery for sending; False if this process is sending it, or it ended, or nothing is due."""
-    steps = Steps(tx, at=now)
-    job_id = _take(steps, delivery_id, DeliveryStatus.DUE, owner)
-    if job_id is None and tx.first(_LEFT_OVER, delivery_id=delivery_id, owner=owner) is not None:
-        job_id = _take(steps, delivery_id, DeliveryStatus.SENDING, owner)
-    steps.write()
-    return job_id is not None
-
-
-def _take(steps: Steps, delivery_id: str, origin: DeliveryStatus, owner: str) -> str | None:
-    return steps.move_unread(
-        DeliveryRow, delivery_id, origin, DeliveryStatus.SENDING, "", counting="tries", owner=owner
-    )
-
-
 def done(tx: Transaction, delivery_id: str, now: float) -> None:
     """The result is in the chat: the job ends."""
     steps = Steps(tx, at=now)
@@ -206,10 +187,12 @@ def _due_on(platforms: int) -> Prepared:
     return Prepared(
         _WITH_PLACE.where(
             _DELIVERY.c.platform.in_(listed("platform", platforms)),
+            _DELIVERY.c.status.in_(among(_UNSENT)),  # said again: an index finds by it, and not by what an OR says
             or_(and_(_DELIVERY.c.status == DeliveryStatus.DUE, due_now), left_over),
         )
         .order_by(_DELIVERY.c.due_at, _JOB.c.sequence)
         .limit(bindparam("limit"))
+        .with_for_update(of=_DELIVERY, skip_locked=True)
     )
 
 

@@ -108,23 +108,15 @@ class Steps:
         return True
 
     def move_unread(
-        self,
-        kind: type[Living],
-        row_id: str,
-        origin: Status,
-        to: Status,
-        reason: str,
-        *,
-        counting: str = "",
-        **columns: Column,
+        self, kind: type[Living], row_id: str, origin: Status, to: Status, reason: str, **columns: Column
     ) -> str | None:
         """Move a row of which nothing has been read; gives its job's id, None if it is not in the status `origin`.
 
-        Sets the other `columns` with it, and adds one to the column `counting`.
+        Sets the other `columns` with it.
         """
         if origin not in ORIGINS[kind].get(to, ()):
             return None
-        guarded = _guarded_unread(kind, counting, tuple(columns))
+        guarded = _guarded_unread(kind, tuple(columns))
         moved = self._tx.first(guarded, b_id=row_id, b_origin=origin, status=to, **columns)
         if moved is None:
             return None
@@ -178,11 +170,8 @@ def _guarded(kind: type[Living], columns: tuple[str, ...]) -> Prepared:
 
 
 @cache
-def _guarded_unread(kind: type[Living], counting: str, columns: tuple[str, ...]) -> Prepared:
-    table, moved = table_of(kind), _guarded_update(kind)
-    if counting:
-        moved = moved.values({counting: table.c[counting] + 1})
-    return Prepared(moved.returning(table.c.job_id), ("status", *columns))
+def _guarded_unread(kind: type[Living], columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_guarded_update(kind).returning(table_of(kind).c.job_id), ("status", *columns))
 
 
 def _guarded_update(kind: type[Living]) -> Update:

@@ -86,16 +86,14 @@ async def live(books: Books, who: Sequence[Person], numbers: Sequence[int]) -> N
         slots.release()
 
     async def deliver() -> None:
-        """As `bot.delivery` does: what is due is looked up and taken together, and sent each by itself."""
+        """As `bot.delivery` does: what is due is taken together, and sent each by itself."""
         left = len(numbers)
         while left:
             await due.wait()
             due.clear()
-            found = await books.deliveries_due(("test",), BATCH)
-            taken = await asyncio.gather(*(books.delivery_sending(delivery.id) for delivery in found))
-            assert all(taken)
-            left -= len(found)
-            for delivery in found:
+            taken = await books.take_deliveries(("test",), BATCH)
+            left -= len(taken)
+            for delivery in taken:
                 sending.create_task(send(delivery))
 
     async with asyncio.TaskGroup() as sending:

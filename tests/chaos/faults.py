@@ -27,7 +27,7 @@ BOT_POINTS = (
     "books.settle:before",
     "books.settle:after",
     # 7: they are delivered
-    "books.delivery_sending:after",
+    "books.take_deliveries:after",
     "deliveries.posting:after",
     "adapter.post:before",
     "adapter.post:after",

@@ -60,8 +60,7 @@ async def finish(
     assert attempt is not None
     await books.start(attempt.id)
     await books.settle(attempt.id, [picture(key)], 1.0, cost)
-    (due,) = [due for due in await books.deliveries_due(["test"]) if due.job_id == job.id]
-    await books.delivery_sending(due.id)
+    (due,) = [due for due in await books.take_deliveries(["test"]) if due.job_id == job.id]
     await books.delivery_done(due.id)
     return job.id
 

@@ -68,7 +68,7 @@ async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandC
     assert delivery is not None
     assert (delivery.status, delivery.place) == (DeliveryStatus.WAITING, job.place)
     await books.delivery_posted(delivery.id, "m1")
-    assert await books.deliveries_due(["test"]) == ()
+    assert await books.take_deliveries(["test"]) == ()
 
     clock.time += 5
     first = await books.claim("gpu", [NEEDS])
@@ -92,11 +92,9 @@ async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandC
     assert view.pictures[0] == picture("1")
     assert (view.position, view.queue_length, view.ahead) == (0, 0, 0)
 
-    (due,) = await books.deliveries_due(["other", "test"])
+    (due,) = await books.take_deliveries(["other", "test"])
     assert (due.job_id, due.message_id, due.status) == (job.id, "m1", DeliveryStatus.DUE)
-    assert await books.delivery_sending(due.id)
-    assert not await books.delivery_sending(due.id)
-    assert await books.deliveries_due(["test"]) == ()
+    assert await books.take_deliveries(["test"]) == ()
     await books.delivery_done(due.id)
     await books.delivery_done(due.id)
     view = await books.job(job.id)
@@ -104,7 +102,7 @@ async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandC
     assert view.job.status is JobStatus.DONE
     assert (view.job.started_at, view.job.finished_at) == (1_000_005, 1_000_005)
     assert (await books.balance(ada.wallet_id)).available == 97_000
-    assert not await books.delivery_sending(due.id)
+    assert await books.take_deliveries(["test"]) == ()
     counts = await books.counts()
     assert counts[JobStatus.DONE] == 1
     assert set(counts) == set(JobStatus)
@@ -203,8 +201,7 @@ async def test_a_failed_attempt_waits_again_and_the_tries_end(books: Books) -> N
     assert (job.status, job.reason, job.charged) == (JobStatus.DELIVERING, "endpoint-lost", 0)
     balance = await books.balance(ada.wallet_id)
     assert (balance.available, balance.held) == (100_000, 0)
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_done(due.id)
     assert await status(books, job.id) is JobStatus.FAILED
 
@@ -237,8 +234,7 @@ async def test_a_job_with_one_picture_is_done_and_pays_for_that(books: Books) ->
     view = await books.job(job.id)
     assert view is not None
     assert (view.job.status, view.job.reason, view.job.charged) == (JobStatus.DELIVERING, "", 1000)
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_done(due.id)
     assert await status(books, job.id) is JobStatus.DONE
 
@@ -287,8 +283,7 @@ async def test_cancel_frees_what_waits_and_names_what_runs(books: Books) -> None
     assert [task.status for task in view.tasks] == [TaskStatus.DONE, TaskStatus.CANCELLED, TaskStatus.CANCELLED]
     assert await books.open_attempts() == ()
     assert await books.claim("gpu", [NEEDS]) is None
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_done(due.id)
     assert await status(books, job.id) is JobStatus.CANCELLED
 
@@ -314,7 +309,6 @@ async def test_what_nobody_knows_is_said(books: Books) -> None:
             await verb
     assert await books.job("nothing") is None
     assert await books.delivery("nothing") is None
-    assert not await books.delivery_sending("nothing")
     await books.delivery_done("nothing")
     await books.delivery_failed("nothing", ChatGone(), None)
     await books.delivery_posted("nothing", "m")
@@ -326,8 +320,7 @@ async def test_what_cannot_be_delivered_is_refunded_once(books: Books) -> None:
     job = await books.accept(new_job(ada, "k"))
     await run_one(books, measured=800)
     assert (await books.balance(ada.wallet_id)).available == 99_200
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     for _ in range(2):
         await books.delivery_failed(due.id, ChatGone(), None)
     assert (await books.balance(ada.wallet_id)).available == 100_000
@@ -344,14 +337,12 @@ async def test_a_delayed_delivery_is_due_again(books: Books, clock: HandClock) -
     ada = await somebody(books)
     await books.accept(new_job(ada, "k"))
     await run_one(books)
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_failed(due.id, DeliveryDelayed(), clock.now() + 30)
-    assert await books.deliveries_due(["test"]) == ()
+    assert await books.take_deliveries(["test"]) == ()
     clock.time += 30
-    (again,) = await books.deliveries_due(["test"])
+    (again,) = await books.take_deliveries(["test"])
     assert (again.id, again.tries) == (due.id, 1)
-    assert await books.delivery_sending(again.id)
 
 
 async def test_after_a_restart_the_unfinished_is_found(tmp_path: Path) -> None:
@@ -359,8 +350,7 @@ async def test_after_a_restart_the_unfinished_is_found(tmp_path: Path) -> None:
         ada = await somebody(first.books)
         await first.books.accept(new_job(ada, "half sent"))
         await run_one(first.books)
-        (due,) = await first.books.deliveries_due(["test"])
-        assert await first.books.delivery_sending(due.id)
+        (due,) = await first.books.take_deliveries(["test"])
         await first.books.accept(new_job(ada, "half run"))
         attempt = await first.books.claim("gpu", [NEEDS])
         assert attempt is not None
@@ -369,10 +359,9 @@ async def test_after_a_restart_the_unfinished_is_found(tmp_path: Path) -> None:
         (open_attempt,) = await second.books.open_attempts()
         assert (open_attempt.prompt_id, open_attempt.status) == (attempt.prompt_id, AttemptStatus.SENT)
         assert open_attempt.graph == attempt.graph
-        (left,) = await second.books.deliveries_due(["test"])
+        (left,) = await second.books.take_deliveries(["test"])
         assert left.id == due.id
-        assert await second.books.delivery_sending(left.id)
-        assert not await second.books.delivery_sending(left.id)
+        assert await second.books.take_deliveries(["test"]) == ()
         assert await second.database.read(prove) == []
 
 
@@ -462,8 +451,7 @@ async def test_jobs_are_listed_newest_first(books: Books, clock: HandClock) -> N
     second = await books.accept(new_job(bob, "2"))
     third = await books.accept(new_job(ada, "3"))
     await books.cancel(first.id, "cancelled by owner")
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_done(due.id)
     assert [view.job.id for view in await books.jobs()] == [third.id, second.id, first.id]
     assert [view.job.id for view in await books.jobs(person_id=ada.id)] == [third.id, first.id]

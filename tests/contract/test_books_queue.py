@@ -251,8 +251,7 @@ async def test_what_waits_too_long_expires_and_costs_nothing(opened: OpenBooks) 
     partly = views[half.id]
     assert partly is not None
     assert (partly.job.status, partly.job.charged, len(partly.pictures)) == (JobStatus.DELIVERING, 1000, 1)
-    for due in await books.deliveries_due(["test"]):
-        await books.delivery_sending(due.id)
+    for due in await books.take_deliveries(["test"]):
         await books.delivery_done(due.id)
     statuses = [view.job.status for view in [await books.job(waits.id), await books.job(half.id)] if view]
     assert statuses == [JobStatus.FAILED, JobStatus.DONE]

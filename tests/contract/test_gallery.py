@@ -26,8 +26,7 @@ async def make(opened: OpenBooks, person: Person, key: str, *, shows: str = "", 
     assert attempt is not None
     await books.start(attempt.id)
     await books.settle(attempt.id, [picture(shows or key)], 1.0, 400)
-    (due,) = [due for due in await books.deliveries_due(["test"]) if due.job_id == job.id]
-    await books.delivery_sending(due.id)
+    (due,) = [due for due in await books.take_deliveries(["test"]) if due.job_id == job.id]
     if message:
         await books.delivery_posted(due.id, message)
     await books.delivery_done(due.id)
@@ -91,7 +90,7 @@ async def test_deleting_removes_what_nobody_else_shows_and_has_the_message_edite
     assert view.pictures == ()
     assert await gallery.favourites(bob.id) == ()
     assert ids(await gallery.history(ada.id)) == [second]
-    (due,) = await books.deliveries_due(["test"])
+    (due,) = await books.take_deliveries(["test"])
     assert (due.job_id, due.message_id, due.fallback) == (first, "message", None)
     assert await gallery.delete(first, f"{DELETED}owner") == frozenset()
     gone = await gallery.delete(second, f"{DELETED}moderator")

@@ -48,8 +48,7 @@ async def spend(opened: OpenBooks, person: Person, key: str, cost: int, *, end: 
         assert attempt is not None
         await opened.books.start(attempt.id)
         await opened.books.settle(attempt.id, [picture(key)], 1.0, cost)
-        (due,) = [due for due in await opened.books.deliveries_due(["test"]) if due.job_id == job.id]
-        await opened.books.delivery_sending(due.id)
+        (due,) = [due for due in await opened.books.take_deliveries(["test"]) if due.job_id == job.id]
         await opened.books.delivery_done(due.id)
     return job.id
 

@@ -128,7 +128,7 @@ async def test_what_runs_is_cancelled_and_what_is_due_is_delivered_to_nobody(ope
         made.id, [Picture(blob="ab" * 32, filename="a", kind="images", mime="image/png", size=1)], 1, 400
     )
     await opened.accounts.forget(ada.id)
-    assert await books.deliveries_due(["test"]) == ()
+    assert await books.take_deliveries(["test"]) == ()
     assert await books.open_attempts() == ()
     for job_id in (running.job_id, waiting.id, made.job_id):
         view = await books.job(job_id)
@@ -170,8 +170,7 @@ async def test_coming_back_brings_no_second_grant_and_lifts_no_ban(opened: OpenB
     await books.settle(
         attempt.id, [Picture(blob="ab" * 32, filename="a", kind="images", mime="image/png", size=1)], 1.0, 30_000
     )
-    (due,) = await books.deliveries_due(["test"])
-    await books.delivery_sending(due.id)
+    (due,) = await books.take_deliveries(["test"])
     await books.delivery_done(due.id)
     line = AuditLine(actor="test:op", action="ban", target=ada.id)
     ban = Ban(person_id=ada.id, community_id=None, reason="spam", until=clock.time + 5000, by="test:op", at=clock.time)

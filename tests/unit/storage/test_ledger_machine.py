@@ -96,8 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert attempt is not None
         pictures = [] if fails else [picture(job.id)]
         self.run(self.books.settle(attempt.id, pictures, 1.0, measured))
-        (due,) = self.run(self.books.deliveries_due(["test"]))
-        self.run(self.books.delivery_sending(due.id))
+        (due,) = self.run(self.books.take_deliveries(["test"]))
         self.run(self.books.delivery_done(due.id))
         charge = 0 if fails else min(cost, measured)
         self.balances[payer] -= charge

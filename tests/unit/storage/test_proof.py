@@ -63,8 +63,7 @@ async def fill(folder: Path) -> None:
             attempt = await books.claim("gpu", [NEEDS])
             assert attempt is not None
             await books.settle(attempt.id, [picture(key)], 1.0, 600)
-            (due,) = await books.deliveries_due(["test"])
-            await books.delivery_sending(due.id)
+            (due,) = await books.take_deliveries(["test"])
             if key == "delivered":
                 await books.delivery_done(due.id)
             else:

@@ -6,7 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from engine.model import Person
+from engine.ports import Books
 from storage.deliveries import open_deliveries, positions
+from storage.transaction import Transaction
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
 SMALL = {"lane", "pause", "walk"}  # two rows, one row, and one row for each line of the queue
@@ -20,6 +23,17 @@ def scans(path: Path, statement: str) -> list[str]:
     return [found.group(1) for step in plan if (found := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))]
 
 
+async def live(books: Books, who: Person, key: str) -> None:
+    """Take a job through its whole life."""
+    await books.accept(new_job(who, key))
+    attempt = await books.claim("gpu", ["n1", NEEDS])
+    assert attempt is not None
+    await books.start(attempt.id)
+    await books.settle(attempt.id, [picture(key)], 1.0, 1)
+    (due,) = await books.take_deliveries(["test"])
+    await books.delivery_done(due.id)
+
+
 async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
     seen: list[str] = []
     async with books_in(tmp_path, on_statement=seen.append) as opened:
@@ -30,18 +44,41 @@ async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
         assert first is not None
         seen.clear()
         assert len(await books.waiting_needs()) == 3
-        attempt = await books.claim("gpu", ["n1", NEEDS])
-        assert attempt is not None
-        await books.start(attempt.id)
-        await books.settle(attempt.id, [picture()], 1.0, 1)
-        (due,) = await books.deliveries_due(["test"])
-        await books.delivery_sending(due.id)
-        await books.delivery_done(due.id)
-        await books.accept(new_job(ada, "last"))
+        await live(books, ada, "last")
     statements = [text for text in dict.fromkeys(seen) if text.split()[0] in {"SELECT", "UPDATE", "WITH", "INSERT"}]
     assert len(statements) >= 20
     read = {text: set(scans(tmp_path / "atelier.db", text)) - SMALL for text in statements}
     assert {text: tables for text, tables in read.items() if tables} == {}
+
+
+async def test_a_job_costs_no_more_steps_however_many_are_kept(tmp_path: Path) -> None:
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def watch(tx: Transaction) -> None:
+        """Be called for each step of SQLite's machine; the writer has one connection."""
+        driver = tx.connection().connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(count, 1)
+
+    async with books_in(tmp_path) as opened:
+        await opened.database.write(watch)
+
+        async def steps_of_life(number: int) -> int:
+            who = await somebody(opened.books, f"person {number}")
+            await opened.books.balance(who.wallet_id)
+            before = steps
+            await live(opened.books, who, f"job {number}")
+            return steps - before
+
+        first = [await steps_of_life(number) for number in range(10)]
+        for number in range(10, 200):
+            await steps_of_life(number)
+        last = [await steps_of_life(number) for number in range(200, 210)]
+    assert max(last) <= 1.1 * max(first)
 
 
 async def test_places_are_told_to_those_whose_turn_comes_soon(tmp_path: Path) -> None:

@@ -60,8 +60,7 @@ class Home:
             for blob, each in zip(blobs, data, strict=True)
         ]
         await books.settle(attempt.id, pictures, 1.0, 500)
-        (due,) = await books.deliveries_due(["test"])
-        await books.delivery_sending(due.id)
+        (due,) = await books.take_deliveries(["test"])
         await books.delivery_done(due.id)
         return blobs
 
