@@ -1,6 +1,7 @@
 """`atelier serve`: the service until SIGTERM or Ctrl-C."""
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -19,6 +20,8 @@ async def serve_forever(settings: Settings) -> Exit:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_service(settings) as service:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: to look through all of it again would stop the event loop each time
         log.info("serving", url=service.notice.url, data_dir=str(settings.data_dir))
         await stop.wait()
         log.info("stopping")

@@ -2,23 +2,21 @@
 
 To run one statement SQLAlchemy takes 50 µs or more of the processor, several times what SQLite takes to do it. The
 statements of a job's life are therefore written with SQLAlchemy, so that they fit every database, and run without it:
-a `Prepared` keeps the text, the order of the values, and what the columns' types make of them on their way in and
-out. `transaction.Transaction` runs it.
+a `Prepared` keeps the text and, made for that statement as `namedtuple` makes a class, the functions that put values in
+order for the driver and make records of rows. `transaction.Transaction` runs it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self, cast
 
 from sqlalchemy import BindParameter, Dialect, Insert, Select, Table, Update, bindparam, insert, literal
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.types import TypeEngine
 
 Statement = Insert | Select[*tuple[Any, ...]] | Update
 Values = Mapping[str, Any]
 Record = Any
 """A row that was read: a named tuple of the statement's columns."""
-_Process = Callable[[Any], Any]
 
 
 class Prepared:
@@ -51,28 +49,11 @@ class Compiled:
     def __init__(self, statement: Statement, columns: Sequence[str] | None, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
-        processes = {name: _bind_process(bind, dialect) for name, bind in binds.items()}
-        constants = {name: bind.value for name, bind in binds.items() if not (bind.required or bind.value is None)}
-        for name, value in constants.items():
-            constants[name] = value if (process := processes.pop(name)) is None else process(value)
-        order = tuple(binds) if compiled.positiontup is None else tuple(compiled.positiontup)
         self.text = compiled.string
+        self.arguments = _arguments(binds, compiled.positiontup, _defaults(statement, columns), dialect)
+        """Gives what the driver takes for the values of a statement, constants and defaults included."""
         self._statement, self._dialect = statement, dialect
-        self._named = compiled.positiontup is None
-        self._names = order
-        self._known = {**_defaults(statement, columns), **constants}
-        self._pick = _picker(order)
-        self._processes = [(index, it) for index, name in enumerate(order) if (it := processes.get(name)) is not None]
         self._record: Callable[[Sequence[Any]], Record] | None = None
-
-    def arguments(self, given: Values) -> Any:
-        """Give what the driver takes for these values, constants and defaults included."""
-        values = self._pick({**self._known, **given} if self._known else given)
-        if self._processes:
-            values = list(values)
-            for index, process in self._processes:
-                values[index] = process(values[index])
-        return dict(zip(self._names, values, strict=True)) if self._named else values
 
     def records(self, cursor: DBAPICursor) -> list[Record]:
         """Give the rows that a cursor holds after this statement."""
@@ -116,36 +97,46 @@ def _defaults(statement: Statement, columns: Sequence[str] | None) -> dict[str, 
     }
 
 
-def _picker(order: Sequence[str]) -> Callable[[Values], Any]:
-    if len(order) > 1:
-        return itemgetter(*order)
-    return lambda values: tuple(values[name] for name in order)
+def _arguments(
+    binds: Mapping[str, BindParameter[Any]], order: Sequence[str] | None, defaults: Values, dialect: Dialect
+) -> Callable[[Values], Any]:
+    """Make the function that gives what the driver takes: values in this order, or by their names where it is None."""
+    known: dict[str, Any] = {}
+    parts = []
+    for index, name in enumerate(binds if order is None else order):
+        bind = binds[name]
+        process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if bind.required or bind.value is None:
+            part = f"given[{name!r}]"
+            if name in defaults:
+                known[f"default_{index}"] = defaults[name]
+                part = f"given.get({name!r}, default_{index})"
+            if process is not None:
+                known[f"process_{index}"] = process
+                part = f"process_{index}({part})"
+        else:
+            part = f"constant_{index}"
+            known[part] = bind.value if process is None else process(bind.value)
+        parts.append(f"{name!r}: {part}, " if order is None else f"{part}, ")
+    return _made(("{%s}" if order is None else "(%s)") % "".join(parts), known)
 
 
 def _record(statement: Statement, dialect: Dialect, cursor: DBAPICursor) -> Callable[[Sequence[Any]], Record]:
+    """Make the function that gives the record of a row."""
     columns = [(str(name), column.type) for name, column in statement.exported_columns.items()]
-    make = NamedTuple("Record", [(name, Any) for name, _ in columns])._make
-    processes = list(_result_processes([kind for _, kind in columns], dialect, cursor))
-    if not processes:
-        return make
-
-    def record(row: Sequence[Any]) -> Record:
-        values = list(row)
-        for index, process in processes:
-            values[index] = process(values[index])
-        return make(values)
-
-    return record
+    new = partial(tuple.__new__, cast(Any, NamedTuple("Record", [(name, Any) for name, _ in columns])))
+    known: dict[str, Any] = {}
+    parts = []
+    for index, ((_, kind), described) in enumerate(zip(columns, cursor.description or (), strict=True)):
+        part = f"given[{index}]"
+        if (process := kind.dialect_impl(dialect).result_processor(dialect, described[1])) is not None:
+            known[f"process_{index}"] = process
+            part = f"process_{index}({part})"
+        parts.append(part)
+    return _made(f"new(({', '.join(parts)},))", {**known, "new": new}) if known else new
 
 
-def _result_processes(
-    kinds: Sequence[TypeEngine[Any]], dialect: Dialect, cursor: DBAPICursor
-) -> Iterator[tuple[int, _Process]]:
-    for index, (kind, described) in enumerate(zip(kinds, cursor.description or (), strict=True)):
-        process = kind.dialect_impl(dialect).result_processor(dialect, described[1])
-        if process is not None:
-            yield index, process
-
-
-def _bind_process(bind: BindParameter[Any], dialect: Dialect) -> _Process | None:
-    return bind.type.dialect_impl(dialect).bind_processor(dialect)
+def _made(expression: str, known: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Make a function of `given`; what is known has names of our making, and nothing else is in the expression."""
+    made: Callable[[Any], Any] = eval(f"lambda given: {expression}", dict(known))  # noqa: S307
+    return made

@@ -56,7 +56,7 @@ class Readers:
 
     async def read(self, verb: Callable[[Transaction], T]) -> T:
         """Run a verb that only reads. Raises StorageError once closed."""
-        answer = Answer[T]()
+        answer: Answer[T] = Answer()
         with self._lock:
             if self._closed:
                 raise StorageError("the database is closed")

@@ -66,13 +66,13 @@ class Writer:
 
     async def write(self, verb: Callable[[Transaction], T]) -> T:
         """Run a transaction, and return when it is durable. Raises StorageError once closed."""
-        answer = Answer[T]()
+        answer: Answer[T] = Answer()
         self._put(_Work(verb, answer))  # type: ignore[arg-type]  # the thread only passes results on
         return await answer.future
 
     async def apart(self, statements: Callable[[Engine], T]) -> T:
         """Run statements between two groups, outside of transactions; they use the engine as they like."""
-        answer = Answer[T]()
+        answer: Answer[T] = Answer()
         self._put(_Apart(statements, answer))  # type: ignore[arg-type]  # the thread only passes results on
         return await answer.future
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -187,6 +188,8 @@ def _load_behind(sampler: Sampler, give_up: Callable[[], None]) -> None:
             _log.error("the sampler cannot sample", action="load", error=type_name(error), reason=str(error))
             give_up()
             return
+        gc.collect()
+        gc.freeze()  # torch stays: to look through all of it again would hold up a pass by a sixth of a second
         _log.info("ready", action="load", device=runtime.device_name)
         sampler.executor.start(runtime)
 
