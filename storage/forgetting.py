@@ -60,7 +60,7 @@ def _stop(session: Transaction, person_id: str, now: float) -> tuple[Attempt, ..
     """Cancel what is on its way, and end deliveries: there is nobody to tell any more."""
     attempts: list[Attempt] = []
     of_person = col(JobRow.person_id) == person_id
-    waiting = select(col(JobRow.id)).where(of_person, col(JobRow.status).in_(ledger.OPEN_HOLD))
+    waiting = select(col(JobRow.id)).where(of_person, ledger.IS_OPEN)
     for job_id in session.scalars(waiting).all():
         _, running = work.cancel(session, job_id, "cancelled by owner", now)
         attempts += running

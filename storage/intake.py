@@ -14,7 +14,7 @@ from engine.model import BoundTask, DeliveryStatus, Job, JobStatus, Lane, NewJob
 from engine.policies import CommunityPolicy, Payer
 from storage import bans, ledger
 from storage.policy import Policy, policy_from
-from storage.prepared import Prepared, Record, among
+from storage.prepared import Prepared, Record
 from storage.tables import (
     CommunityRow,
     DeliveryRow,
@@ -34,9 +34,7 @@ _PERSON, _COMMUNITY = table_of(PersonRow), table_of(CommunityRow)
 
 _LOCK_PERSON = Prepared(select(_PERSON.c.id).where(_PERSON.c.id == bindparam("person_id")).with_for_update())
 _KNOWN = Prepared(select(_JOB).where(_JOB.c.request_key == bindparam("key")))
-_ACTIVE = select(func.count()).where(
-    _JOB.c.person_id == bindparam("person_id"), _JOB.c.status.in_(among(ledger.OPEN_HOLD))
-)
+_ACTIVE = select(func.count()).where(_JOB.c.person_id == bindparam("person_id"), ledger.IS_OPEN)
 _STANDING = Prepared(
     select(
         exists().where(_JOB.c.request_key == bindparam("key")).label("known"),
@@ -57,7 +55,7 @@ _STANDING = Prepared(
 _ACTIVE_HERE = Prepared(
     select(
         func.count().filter(_JOB.c.person_id == bindparam("person_id")).label("own"), func.count().label("together")
-    ).where(_JOB.c.community_id == bindparam("community_id"), _JOB.c.status.in_(among(ledger.OPEN_HOLD)))
+    ).where(_JOB.c.community_id == bindparam("community_id"), ledger.IS_OPEN)
 )
 _ADD_JOB = Prepared.adding(_JOB)
 _ADD_TASK = Prepared.adding(_TASK)

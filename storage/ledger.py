@@ -67,6 +67,8 @@ class Billed(Protocol):
 
 OPEN_HOLD = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 """The statuses of a job whose hold has neither become a charge nor been released."""
+IS_OPEN = col(JobRow.finished_at).is_(None)
+"""The same of a job's row, as indexes know it."""
 
 
 def available(session: Session, wallet_id: str) -> int:
@@ -79,9 +81,7 @@ def available(session: Session, wallet_id: str) -> int:
 
 def held(session: Session, wallet_id: str) -> int:
     """Give what open holds keep, in mgs."""
-    total = select(func.coalesce(func.sum(col(JobRow.quote)), 0)).where(
-        col(JobRow.wallet_id) == wallet_id, col(JobRow.status).in_(OPEN_HOLD)
-    )
+    total = select(func.coalesce(func.sum(col(JobRow.quote)), 0)).where(col(JobRow.wallet_id) == wallet_id, IS_OPEN)
     return int(session.scalars(total).one())
 
 
@@ -134,7 +134,7 @@ def allowance(session: Session, community_id: str, person_id: str, policy: Polic
 
 def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> int:
     """Give what a person's jobs since then have cost a wallet, in mgs, open holds included."""
-    cost = case((col(JobRow.status).in_(OPEN_HOLD), col(JobRow.quote)), else_=col(JobRow.charged))
+    cost = case((IS_OPEN, col(JobRow.quote)), else_=col(JobRow.charged))
     total = select(func.coalesce(func.sum(cost), 0)).where(
         col(JobRow.person_id) == person_id, col(JobRow.wallet_id) == wallet_id, col(JobRow.created_at) >= since
     )

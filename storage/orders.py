@@ -56,20 +56,29 @@ def move(tx: Transaction, job_id: str, behind: str | None, within: str | None, n
     if within is not None and behind is None:
         _to_the_front_of(verb, within, mine)
         return verb.done()
-    others = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == verb.job["lane"], _TASK.c.job_id != job_id)
+    lane = verb.job["lane"]
     if behind is None:
+        others = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.lane == lane, _TASK.c.job_id != job_id)
         lowest = verb.tx.connection().execute(select(func.min(_TASK.c.start_tag)).where(*others)).scalar_one()
         first = None if lowest is None else lowest - len(mine)
+    elif behind == job_id:
+        raise UnknownJob(value=behind)
     else:
-        last = select(func.max(_TASK.c.start_tag)).where(*others, _TASK.c.job_id == behind)
-        highest = verb.tx.connection().execute(last).scalar_one()
-        if highest is None:
-            raise UnknownJob(value=behind)
-        first = highest + 1
-    for number, sequence in enumerate(mine if first is not None else ()):
-        start = first + number if first is not None else 0
-        verb.tx.connection().execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=start))
+        first = 1 + _last_tag(verb.tx, behind, lane)
+    if first is not None:
+        for tag, sequence in enumerate(mine, start=first):
+            verb.tx.connection().execute(update(_TASK).where(_TASK.c.sequence == sequence).values(start_tag=tag))
     return verb.done()
+
+
+def _last_tag(tx: Transaction, job_id: str, lane: str) -> int:
+    """Give the highest start tag of a job's waiting tasks. Raises UnknownJob where none waits in the lane."""
+    of_job = select(_TASK.c.start_tag, _TASK.c.status, _TASK.c.lane).where(_TASK.c.job_id == job_id)
+    tasks = tx.connection().execute(of_job)
+    waiting = [int(task.start_tag) for task in tasks if (task.status, task.lane) == (TaskStatus.QUEUED, lane)]
+    if not waiting:
+        raise UnknownJob(value=job_id)
+    return max(waiting)
 
 
 def _to_the_front_of(verb: work.Verb, community_id: str, mine: Sequence[int]) -> None:
@@ -126,7 +135,7 @@ def amend(tx: Transaction, job_id: str, new: NewJob, policy: Policy, now: float)
 
 def clear(tx: Transaction, person_id: str | None, community_id: str | None, reason: str, now: float) -> tuple[Job, ...]:
     """Cancel the jobs that wait and have not started: a person's, a community's, or a person's in a community."""
-    chosen = select(_JOB.c.id).where(_JOB.c.status.in_(_WAITING)).order_by(_JOB.c.sequence)
+    chosen = select(_JOB.c.id).where(ledger.IS_OPEN, _JOB.c.status.in_(_WAITING)).order_by(_JOB.c.sequence)
     if person_id is not None:
         chosen = chosen.where(_JOB.c.person_id == person_id)
     if community_id is not None:

@@ -35,10 +35,13 @@ class Policy:
         return (self.period(now) + 1) * self.period_seconds
 
 
+_NOTHING_SET = CommunityPolicy()
+
+
 def policy_from(held: Mapping[str, Any]) -> CommunityPolicy:
     """Read a policy as it is kept; fields that it does not hold have their defaults."""
     if not held:
-        return CommunityPolicy()
+        return _NOTHING_SET
     known = {each.name for each in fields(CommunityPolicy)}
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in held.items() if name in known

@@ -44,7 +44,8 @@ def _of_page(table: FromClause, *columns: ColumnElement[object]) -> Prepared:
 
 _JOBS = Prepared(
     select(
-        *(_JOB.c.sequence, _JOB.c.id, _JOB.c.wallet_id, _JOB.c.status, _JOB.c.quote, _JOB.c.charged, _JOB.c.screening)
+        *(_JOB.c.sequence, _JOB.c.id, _JOB.c.wallet_id, _JOB.c.status, _JOB.c.finished_at),
+        *(_JOB.c.quote, _JOB.c.charged, _JOB.c.screening),
     )
     .where(_JOB.c.sequence > bindparam("after"))
     .order_by(_JOB.c.sequence)
@@ -123,6 +124,8 @@ def _job_money(job: Record, entries: Sequence[Record]) -> list[str]:
         problems.append(f"{where}: not exactly one hold of its quote")
     if ends != (0 if job.status in ledger.OPEN_HOLD else 1):
         problems.append(f"{where} is {job.status}, and its hold was ended {ends} times")
+    if (job.finished_at is None) != (job.status in ledger.OPEN_HOLD):
+        problems.append(f"{where} is {job.status}, and its end is {job.finished_at}")
     charged = amounts[EntryKind.CHARGE].charged_mgs if kinds[EntryKind.CHARGE] else 0
     if kinds[EntryKind.CHARGE] and amounts[EntryKind.CHARGE].amount != job.quote - charged:
         problems.append(f"{where}: charge and returned rest are not the quote")

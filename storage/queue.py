@@ -32,6 +32,7 @@ from storage.transaction import Transaction
 _JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
 _ATTEMPT, _PAUSE, _COMMUNITY = table_of(AttemptRow), table_of(PauseRow), table_of(CommunityRow)
 _UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+_OF_JOB = _TASK.c.job_id == bindparam("job_id")  # and nothing else, or another index, which finds more, may be taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +76,8 @@ def _heads(passed: _Sizes) -> Prepared:
 
 @lru_cache(maxsize=256)
 def _heads_of_job(passed: _Sizes) -> Prepared:
-    """The tasks of a job that wait, without those that are passed over."""
-    return Prepared(
-        _eligible(select(*_HEAD), _TASK, passed).where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready)
-    )
+    """The tasks of a job, `ready` or not, without those that are passed over."""
+    return Prepared(_eligible(select(*_HEAD, _TASK.c.ready), _TASK, passed).where(_OF_JOB))
 
 
 def _first_of_lines(passed: _Sizes) -> Select[*tuple[Any, ...]]:
@@ -116,7 +115,7 @@ def _eligible(chosen: Select[*tuple[Any, ...]], task: Any, passed: _Sizes) -> Se
 
 
 _NEEDS = Prepared(select(_first_of_lines(_Sizes()).subquery().c.needs).distinct())
-_NEEDS_OF_JOB = Prepared(select(_TASK.c.needs).distinct().where(_TASK.c.job_id == bindparam("job_id"), _TASK.c.ready))
+_NEEDS_OF_JOB = Prepared(select(_TASK.c.needs, _TASK.c.ready).where(_OF_JOB))
 _PAUSED = Prepared(select(_PAUSE.c.scope))
 _LANES = Prepared(
     select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
@@ -198,7 +197,7 @@ def claim(tx: Transaction, wanted: Claim, policy: Policy, now: float) -> Attempt
     mine = found
     if wanted.job_id is not None:
         of_job = tx.rows(_heads_of_job(passed), job_id=wanted.job_id, **asked)
-        mine = [row for row in of_job if row.community_id not in limits.communities]
+        mine = [row for row in of_job if row.ready and row.community_id not in limits.communities]
     runnable = set(wanted.needs)
     heads = [_head(row) for row in mine if row.needs in runnable]
     debts = Debts(relaxed_credit=lanes[Lane.RELAXED].relaxed_credit, ahead=sum(lane.ahead for lane in lanes.values()))
@@ -215,8 +214,9 @@ def waiting_needs(tx: Transaction, job_id: str | None) -> tuple[str, ...]:
     """Give the distinct needs of tasks that could be claimed, sorted; none while the queue is paused."""
     if tx.first(_PAUSED) is not None:
         return ()
-    waiting = tx.rows(_NEEDS, endpoint=" ") if job_id is None else tx.rows(_NEEDS_OF_JOB, job_id=job_id)
-    return tuple(sorted(row.needs for row in waiting))
+    if job_id is None:
+        return tuple(sorted(row.needs for row in tx.rows(_NEEDS, endpoint=" ")))
+    return tuple(sorted({row.needs for row in tx.rows(_NEEDS_OF_JOB, job_id=job_id) if row.ready}))
 
 
 def backlog(session: Session) -> int:
@@ -230,17 +230,13 @@ def give_back_place(session: Session, person_id: str, lane: str) -> None:
     connection = session.connection()
     key = (_FLOW.c.person_id == person_id, _FLOW.c.lane == lane)
     served = connection.execute(select(_FLOW.c.served_finish).where(*key).with_for_update()).scalar_one()
-    still = (
-        select(_TASK.c.finish_tag)
+    theirs = (  # all of their open jobs, which are few: by status and lane it would be all that wait in the lane
+        select(_TASK.c.finish_tag, _TASK.c.status)
         .join(_JOB, _JOB.c.id == _TASK.c.job_id)
-        .where(
-            _JOB.c.person_id == person_id,
-            _JOB.c.status.in_(ledger.OPEN_HOLD),
-            _TASK.c.lane == lane,
-            _TASK.c.status == TaskStatus.QUEUED,
-        )
+        .where(_JOB.c.person_id == person_id, ledger.IS_OPEN, _JOB.c.lane == lane)
     )
-    finish = finish_without(served_finish=served, waiting_finishes=connection.execute(still).scalars())
+    waiting = [row.finish_tag for row in connection.execute(theirs) if row.status == TaskStatus.QUEUED]
+    finish = finish_without(served_finish=served, waiting_finishes=waiting)
     connection.execute(update(_FLOW).where(*key).values(last_finish=finish))
 
 

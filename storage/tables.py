@@ -12,7 +12,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Double, Index,
 from sqlmodel import Field
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
-from storage.tables_base import Base, Sequence, Word, one_of, table_of
+from storage.tables_base import Base, Sequence, Word, index_where, one_of, table_of
 from storage.tables_fairness import FlowRow, LaneRow, PaceRow, PauseRow
 from storage.tables_linking import LinkCodeRow, LinkTryRow
 from storage.tables_moderation import DrainRow, ReviewRow
@@ -68,6 +68,7 @@ __all__ = [
 
 
 _EMPTY = text("''")  # within JobRow `text` is a column
+_OPEN = "finished_at IS NULL"  # a job whose hold has neither become a charge nor been released
 
 
 class EntryKind(StrEnum):
@@ -85,7 +86,7 @@ class JobRow(Base, table=True):
     """One request on its way.
 
     `ending` is what a delivering job becomes once its delivery ended, empty before. `charged` is what was taken in the
-    end: 0 until settled, and 0 again once refunded. `finished_at` is when its last task ended.
+    end: 0 until settled, and 0 again once refunded. `finished_at` is when its last task ended, and its hold with it.
     """
 
     __tablename__ = "job"
@@ -95,11 +96,11 @@ class JobRow(Base, table=True):
         CheckConstraint("ending IN ('', 'done', 'failed', 'cancelled')", name="ending_known"),
         CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="charge_within_quote"),
         Index("ix_job_person_id_sequence", "person_id", "sequence"),
-        Index("ix_job_wallet_id_status", "wallet_id", "status"),
-        Index("ix_job_person_id_status", "person_id", "status"),
-        Index("ix_job_status_sequence", "status", "sequence"),
+        Index("ix_job_community_id_sequence", "community_id", "sequence"),
         Index("ix_job_status_created_at", "status", "created_at"),
-        Index("ix_job_community_id_status", "community_id", "status"),
+        index_where(_OPEN, "ix_job_wallet_id_open", "wallet_id"),
+        index_where(_OPEN, "ix_job_person_id_open", "person_id"),
+        index_where(_OPEN, "ix_job_community_id_open", "community_id"),
     )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, MetaData, String, Table, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
@@ -36,6 +36,11 @@ def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     """Let a column hold only what an enum lists."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def index_where(condition: str, name: str, *columns: str) -> Index:
+    """Index only the rows of which a condition holds: small, and left alone by what happens to the others."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 class Base(SQLModel):

@@ -52,10 +52,16 @@ OPEN_TASK = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 _JOB, _TASK, _ATTEMPT = table_of(JobRow), table_of(TaskRow), table_of(AttemptRow)
 _DELIVERY, _PICTURE, _BLOB, _PACE = table_of(DeliveryRow), table_of(PictureRow), table_of(BlobRow), table_of(PaceRow)
 
-_JOB_BY_ID = Prepared(select(_JOB).where(_JOB.c.id == bindparam("job_id")).with_for_update())
+_WITH_DELIVERY = (_JOB, _DELIVERY.c.id.label("delivery_id"))
+_JOB_BY_ID = Prepared(
+    select(*_WITH_DELIVERY)
+    .join(_DELIVERY, _DELIVERY.c.job_id == _JOB.c.id)
+    .where(_JOB.c.id == bindparam("job_id"))
+    .with_for_update()
+)
 _STANDING = Prepared(
     select(
-        _JOB,
+        *_WITH_DELIVERY,
         _ATTEMPT.c.status.label("attempt_status"),
         _ATTEMPT.c.endpoint.label("attempt_endpoint"),
         _ATTEMPT.c.task_id,
@@ -65,10 +71,11 @@ _STANDING = Prepared(
     .select_from(_JOB)
     .join(_ATTEMPT, _ATTEMPT.c.job_id == _JOB.c.id)
     .join(_TASK, _TASK.c.id == _ATTEMPT.c.task_id)
+    .join(_DELIVERY, _DELIVERY.c.job_id == _JOB.c.id)
     .where(_ATTEMPT.c.id == bindparam("attempt_id"))
     .with_for_update()
 )
-"""An attempt with its job and task; all three are locked, so that what is read is what they are now."""
+"""An attempt with its job, task and delivery; all are locked, so that what is read is what they are now."""
 _IS_THERE = Prepared(select(_ATTEMPT.c.id).where(_ATTEMPT.c.id == bindparam("attempt_id")))
 _TASKS = Prepared(
     select(
@@ -81,9 +88,6 @@ _TASKS = Prepared(
     )
     .where(_TASK.c.job_id == bindparam("job_id"))
     .order_by(_TASK.c.index)
-)
-_DELIVERY_OF = Prepared(
-    select(_DELIVERY.c.id, _DELIVERY.c.status).where(_DELIVERY.c.job_id == bindparam("job_id")).with_for_update()
 )
 _ADD_BLOB = Prepared(
     insert(_BLOB).from_select(
@@ -358,15 +362,15 @@ def _settle(verb: Verb, ending: JobStatus, reason: str, tasks: Sequence[Record] 
     share = min(sum(task.cost for task in drawn), sum(task.measured for task in drawn))
     bill = Bill(id=job_id, wallet_id=verb.job["wallet_id"], quote=verb.job["quote"])
     charged = ledger.settle(verb.tx, bill, share, verb.now)
-    delivery = verb.tx.one(_DELIVERY_OF, job_id=job_id)
+    delivery_id = verb.job["delivery_id"]
     ended = {"ending": ending, "charged": charged, "finished_at": verb.now}
     if drawn and verb.job["screening"] == Screening.ASKED:
         verb.move_job(JobStatus.DELIVERING, reason, screening=Screening.HELD, **ended)
-        verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.HELD, verb.job["flagged"])
+        verb.move(DeliveryRow, delivery_id, DeliveryStatus.WAITING, DeliveryStatus.HELD, verb.job["flagged"])
         _ask_moderators(verb)
         return
     verb.move_job(JobStatus.DELIVERING, reason, **ended)
-    verb.move(DeliveryRow, delivery.id, delivery.status, DeliveryStatus.DUE, reason, due_at=AT_ONCE)
+    verb.move(DeliveryRow, delivery_id, DeliveryStatus.WAITING, DeliveryStatus.DUE, reason, due_at=AT_ONCE)
 
 
 def _ask_moderators(verb: Verb) -> None:

@@ -24,6 +24,8 @@ WRONGS = [
     ("UPDATE ledger_entry SET sequence = 1000 WHERE kind = 'grant'", "owed credits after"),
     ("UPDATE job SET quote = quote + 1", "not the sum of its tasks"),
     ("UPDATE job SET status = 'running' WHERE status = 'done'", "with 0 open tasks"),
+    ("UPDATE job SET finished_at = 1 WHERE status = 'running'", "its end is 1.0"),
+    ("UPDATE job SET finished_at = NULL WHERE status = 'done'", "its end is None"),
     ("UPDATE task SET status = 'queued' WHERE status = 'running'", "with 1 open attempts"),
     ("UPDATE attempt SET status = 'lost' WHERE status = 'sent'", "with 0 open attempts"),
     ("UPDATE task SET status = 'failed' WHERE status = 'done'", "with 1 successful"),

@@ -3,12 +3,15 @@
 import asyncio
 import re
 import sqlite3
+from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
 
+from engine.errors import EndpointLost
 from engine.model import Person
 from engine.ports import Books
 from storage.deliveries import open_deliveries, positions
+from storage.policy import Policy
 from storage.transaction import Transaction
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
@@ -51,34 +54,77 @@ async def test_claiming_reads_no_table_from_end_to_end(tmp_path: Path) -> None:
     assert {text: tables for text, tables in read.items() if tables} == {}
 
 
-async def test_a_job_costs_no_more_steps_however_many_are_kept(tmp_path: Path) -> None:
-    steps = 0
+class Steps:
+    """Counts the steps of SQLite's machine that the writer takes, which has one connection."""
 
-    def count() -> None:
-        nonlocal steps
-        steps += 1
+    def __init__(self) -> None:
+        self.count = 0
 
-    def watch(tx: Transaction) -> None:
-        """Be called for each step of SQLite's machine; the writer has one connection."""
+    async def of(self, verb: Awaitable[object]) -> int:
+        """Give the steps of a verb."""
+        before = self.count
+        await verb
+        return self.count - before
+
+    def watch(self, tx: Transaction) -> None:
+        """Begin to count."""
         driver = tx.connection().connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        driver.set_progress_handler(count, 1)
+        driver.set_progress_handler(self._step, 1)
 
+    def _step(self) -> None:
+        self.count += 1
+
+
+async def test_a_job_takes_no_more_steps_however_many_are_kept(tmp_path: Path) -> None:
+    steps = Steps()
     async with books_in(tmp_path) as opened:
-        await opened.database.write(watch)
+        await opened.database.write(steps.watch)
 
-        async def steps_of_life(number: int) -> int:
+        async def life(number: int) -> int:
             who = await somebody(opened.books, f"person {number}")
             await opened.books.balance(who.wallet_id)
-            before = steps
-            await live(opened.books, who, f"job {number}")
-            return steps - before
+            return await steps.of(live(opened.books, who, f"job {number}"))
 
-        first = [await steps_of_life(number) for number in range(10)]
+        first = [await life(number) for number in range(10)]
         for number in range(10, 200):
-            await steps_of_life(number)
-        last = [await steps_of_life(number) for number in range(200, 210)]
+            await life(number)
+        last = [await life(number) for number in range(200, 210)]
     assert max(last) <= 1.1 * max(first)
+
+
+async def verbs_in_a_queue(folder: Path, waiting: int) -> dict[str, int]:
+    """Give the steps of each verb of one person's jobs, behind and before so many that wait."""
+    folder.mkdir()
+    steps = Steps()
+    async with books_in(folder, Policy(grant=10**9, max_queued_jobs=10**6)) as opened:
+        books = opened.books
+        place = (await books.community("test", "guild", "Guild")).id
+        ada, bob = await somebody(books), await somebody(books, "bob")
+        jobs = [await books.accept(new_job(ada, f"a{n}", community_id=place)) for n in range(8)]
+        await asyncio.gather(*(books.accept(new_job(bob, f"b{n}", community_id=place)) for n in range(waiting)))
+        await opened.database.write(steps.watch)
+        taken = {
+            "accept": await steps.of(books.accept(new_job(ada, "new", community_id=place))),
+            "amend": await steps.of(books.amend(jobs[1].id, new_job(ada, "a1", community_id=place))),
+            "hold": await steps.of(books.hold(jobs[1].id, "")),
+            "release": await steps.of(books.release(jobs[1].id, "")),
+            "move": await steps.of(books.move(jobs[2].id)),
+            "move behind": await steps.of(books.move(jobs[2].id, jobs[3].id)),
+            "cancel": await steps.of(books.cancel(jobs[4].id, "")),
+            "claim": await steps.of(books.claim("gpu", [NEEDS], job_id=jobs[5].id)),
+        }
+        (attempt,) = await books.open_attempts() or [await books.claim("gpu", [NEEDS], job_id=jobs[6].id)]
+        assert attempt is not None
+        taken["fail"] = await steps.of(books.fail(attempt.id, EndpointLost(), retry=True))
+        taken["heartbeat"] = await steps.of(books.heartbeat())
+        taken["clear"] = await steps.of(books.clear("", person_id=ada.id))
+    return taken
+
+
+async def test_no_verb_takes_more_steps_however_many_wait(tmp_path: Path) -> None:
+    few, many = await verbs_in_a_queue(tmp_path / "few", 20), await verbs_in_a_queue(tmp_path / "many", 400)
+    assert {verb: (few[verb], steps) for verb, steps in many.items() if steps > 1.1 * few[verb]} == {}
 
 
 async def test_places_are_told_to_those_whose_turn_comes_soon(tmp_path: Path) -> None:
