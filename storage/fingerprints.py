@@ -14,6 +14,7 @@ from engine.model import Identity
 from storage import ledger
 from storage.policy import Policy
 from storage.tables import BanRow, FingerprintRow, IdentityRow, PersonRow, WalletRow
+from storage.transaction import Transaction
 
 
 def leave(session: Session, person: PersonRow, policy: Policy, now: float) -> None:
@@ -38,7 +39,7 @@ def leave(session: Session, person: PersonRow, policy: Policy, now: float) -> No
         )
 
 
-def recognise(session: Session, identity: Identity, person: PersonRow, now: float) -> None:
+def recognise(session: Transaction, identity: Identity, person: PersonRow, now: float) -> None:
     """Give somebody who was just made what their fingerprint remembers, and drop it with those of their other ids."""
     clear(session, now)
     known = next(

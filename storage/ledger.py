@@ -2,7 +2,8 @@
 
 A hold takes the quote; then exactly one entry under the key `settle:JOB` ends it: a charge gives back the rest of the
 hold, a release gives back all of it. A charge may be refunded once, up to itself. A balance is the sum of its wallet's
-entries.
+entries; the wallet's row keeps it too, moved with each entry, so that it is read in the same time whatever there was
+before, and `proof` compares the two.
 
 A job is paid from its person's wallet, or from its community's where the policy says so; each of the people there may
 then take an allowance each period. Credits come in by grants and by minting, and go from wallet to wallet by
@@ -10,9 +11,9 @@ transfers: two entries under one key, of which nothing is lost.
 """
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, case, func, select, update
 from sqlmodel import Session, col
 
 from engine.accounts import Allowance
@@ -36,17 +37,22 @@ from storage.tables import (
 from storage.transaction import Transaction
 
 _WALLET, _ENTRY = table_of(WalletRow), table_of(LedgerEntryRow)
-_POST = Prepared.adding(_ENTRY)
-_LOCK_WALLET = Prepared(select(_WALLET.c.id).where(_WALLET.c.id == bindparam("wallet_id")).with_for_update())
-_FUNDS = Prepared(
-    select(
-        _WALLET.c.granted_period,
-        select(func.coalesce(func.sum(_ENTRY.c.amount), 0))
-        .where(_ENTRY.c.wallet_id == _WALLET.c.id)
-        .scalar_subquery()
-        .label("available"),
-    ).where(_WALLET.c.id == bindparam("wallet_id"))
+_ADD_ENTRY = Prepared.adding(_ENTRY)
+_MOVE = Prepared(
+    update(_WALLET)
+    .where(_WALLET.c.id == bindparam("b_wallet_id"))
+    .values(balance=_WALLET.c.balance + bindparam("b_amount"))
 )
+_TAKE = Prepared(
+    update(_WALLET)
+    .where(
+        _WALLET.c.id == bindparam("b_wallet_id"),
+        _WALLET.c.granted_period >= bindparam("b_period"),
+        _WALLET.c.balance >= bindparam("b_amount"),
+    )
+    .values(balance=_WALLET.c.balance - bindparam("b_amount"))
+)
+"""Takes what is there, of a wallet that has its grant; of two who race for the last credits one changes nothing."""
 
 
 class Billed(Protocol):
@@ -72,11 +78,8 @@ IS_OPEN = col(JobRow.finished_at).is_(None)
 
 
 def available(session: Session, wallet_id: str) -> int:
-    """Give the balance: the sum of the wallet's entries, in mgs."""
-    total = select(func.coalesce(func.sum(col(LedgerEntryRow.amount)), 0)).where(
-        col(LedgerEntryRow.wallet_id) == wallet_id
-    )
-    return int(session.scalars(total).one())
+    """Give the balance, in mgs; asked of the database, because a row that is loaded does not see `_enter` move it."""
+    return int(session.scalars(select(_WALLET.c.balance).where(_WALLET.c.id == wallet_id)).one())
 
 
 def held(session: Session, wallet_id: str) -> int:
@@ -91,14 +94,14 @@ def look_up(session: Session, wallet_id: str, policy: Policy, now: float) -> Bal
     return None if wallet.granted_period < policy.period(now) else _balance(session, wallet, policy, now)
 
 
-def grant(session: Session, wallet_id: str, policy: Policy, now: float) -> Balance:
+def grant(tx: Transaction, wallet_id: str, policy: Policy, now: float) -> Balance:
     """Write the current period's grant if it is not there yet, and read the wallet.
 
     The entry tops the balance up to the grant: what was left of the last period does not pile up, and a wallet that
     holds more (by transfers or refunds) keeps it. The entry is written even when it gives nothing, so that spending
     later in the period brings no second grant. A clock that goes back grants nothing again.
     """
-    return _balance(session, _granted(session, wallet_id, policy, now), policy, now)
+    return _balance(tx, _granted(tx, wallet_id, policy, now), policy, now)
 
 
 def check_allowance(
@@ -143,12 +146,11 @@ def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> 
 
 def hold(tx: Transaction, job: Billed, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    tx.lock(_LOCK_WALLET, wallet_id=job.wallet_id)
-    funds = tx.one(_FUNDS, wallet_id=job.wallet_id)
-    if funds.granted_period < policy.period(now) or funds.available < job.quote:
-        wallet = _granted(tx, job.wallet_id, policy, now)
-        _require(tx, wallet, job.quote, policy, now)
-    _post(tx, job, f"hold:{job.id}", EntryKind.HOLD, -job.quote, at=now)
+    taken = tx.run(_TAKE, b_wallet_id=job.wallet_id, b_period=policy.period(now), b_amount=job.quote)
+    if not taken:
+        _require(tx, _granted(tx, job.wallet_id, policy, now), job.quote, policy, now)
+        tx.run(_MOVE, b_wallet_id=job.wallet_id, b_amount=-job.quote)
+    _add_entry(tx, f"hold:{job.id}", job.wallet_id, EntryKind.HOLD, -job.quote, at=now, job_id=job.id)
 
 
 def requote(tx: Transaction, job: Billed, quote: int, policy: Policy, now: float) -> None:
@@ -187,15 +189,15 @@ def refund(tx: Transaction, job: JobRow, note: str, now: float) -> None:
         _pass_on(tx, job.id, job.wallet_id, job.charged, now)
 
 
-def _pass_on(session: Session, job_id: str, wallet_id: str, amount: int, now: float) -> None:
+def _pass_on(tx: Transaction, job_id: str, wallet_id: str, amount: int, now: float) -> None:
     """Let what comes back to the wallet of somebody who is a part of another person now go to that one's."""
     left = select(col(PersonRow.joined_into)).where(col(PersonRow.wallet_id) == wallet_id)
-    heir = session.scalars(left).first()
+    heir = tx.scalars(left).first()
     if heir is None:
         return
-    target = session.get_one(PersonRow, heir).wallet_id
+    target = tx.get_one(PersonRow, heir).wallet_id
     for side, wallet, moved in (("out", wallet_id, -amount), ("in", target, amount)):
-        _add_once(session, f"transfer:heir:{job_id}:{side}", wallet, EntryKind.TRANSFER, moved, at=now, note="link")
+        _add_once(tx, f"transfer:heir:{job_id}:{side}", wallet, EntryKind.TRANSFER, moved, at=now, note="link")
 
 
 def foreseen(session: Session, wallet: WalletRow, policy: Policy, now: float) -> Balance:
@@ -206,37 +208,37 @@ def foreseen(session: Session, wallet: WalletRow, policy: Policy, now: float) ->
     return replace(balance, available=max(balance.available, balance.grant))
 
 
-def set_grant(session: Session, wallet_id: str, amount: int | None, policy: Policy, now: float) -> None:
+def set_grant(tx: Transaction, wallet_id: str, amount: int | None, policy: Policy, now: float) -> None:
     """Give a wallet a grant of its own from the next period on; None: the settings' again."""
-    _granted(session, wallet_id, policy, now).own_grant = amount
+    _granted(tx, wallet_id, policy, now).own_grant = amount
 
 
-def mint(session: Session, key: str, wallet_id: str, amount: int, note: str, policy: Policy, now: float) -> bool:
+def mint(tx: Transaction, key: str, wallet_id: str, amount: int, note: str, policy: Policy, now: float) -> bool:
     """Make credits out of nothing; False if that was done under this key before."""
     if amount <= 0:
         raise ValueError(f"{amount} mgs cannot be minted")
-    _granted(session, wallet_id, policy, now)  # first: the grant tops up to its amount, and must not swallow these
-    return _add_once(session, f"mint:{key}", wallet_id, EntryKind.GRANT, amount, at=now, note=note)
+    _granted(tx, wallet_id, policy, now)  # first: the grant tops up to its amount, and must not swallow these
+    return _add_once(tx, f"mint:{key}", wallet_id, EntryKind.GRANT, amount, at=now, note=note)
 
 
 def transfer(
-    session: Session, key: str, source: str, target: str, amount: int, note: str, policy: Policy, now: float
+    tx: Transaction, key: str, source: str, target: str, amount: int, note: str, policy: Policy, now: float
 ) -> bool:
     """Move credits from wallet to wallet; False if that was done under this key before. Raises InsufficientCredits."""
     if amount <= 0 or source == target:
         raise ValueError(f"{amount} mgs cannot be transferred from {source} to {target}")
-    wallets = {wallet_id: _granted(session, wallet_id, policy, now) for wallet_id in sorted((source, target))}
-    if _is_written(session, f"transfer:{key}:out"):
+    wallets = {wallet_id: _granted(tx, wallet_id, policy, now) for wallet_id in sorted((source, target))}
+    if _is_written(tx, f"transfer:{key}:out"):
         return False
-    _require(session, wallets[source], amount, policy, now)
-    _add_once(session, f"transfer:{key}:out", source, EntryKind.TRANSFER, -amount, at=now, note=note)
-    return _add_once(session, f"transfer:{key}:in", target, EntryKind.TRANSFER, amount, at=now, note=note)
+    _require(tx, wallets[source], amount, policy, now)
+    _add_once(tx, f"transfer:{key}:out", source, EntryKind.TRANSFER, -amount, at=now, note=note)
+    return _add_once(tx, f"transfer:{key}:in", target, EntryKind.TRANSFER, amount, at=now, note=note)
 
 
-def start_with(session: Session, wallet_id: str, amount: int, period: int, now: float) -> None:
+def start_with(tx: Transaction, wallet_id: str, amount: int, period: int, now: float) -> None:
     """Begin a new wallet within a period whose grant was used before: it starts with what was left of that."""
-    session.get_one(WalletRow, wallet_id, with_for_update=True).granted_period = period
-    _add_once(session, f"grant:{wallet_id}:{period}", wallet_id, EntryKind.GRANT, amount, at=now, note="")
+    tx.get_one(WalletRow, wallet_id, with_for_update=True).granted_period = period
+    _add_once(tx, f"grant:{wallet_id}:{period}", wallet_id, EntryKind.GRANT, amount, at=now, note="")
 
 
 def _require(session: Session, wallet: WalletRow, amount: int, policy: Policy, now: float) -> None:
@@ -262,13 +264,10 @@ def _is_written(session: Session, key: str) -> bool:
     )
 
 
-def _add_once(
-    session: Session, key: str, wallet_id: str, kind: EntryKind, amount: int, *, at: float, note: str
-) -> bool:
-    if _is_written(session, key):
+def _add_once(tx: Transaction, key: str, wallet_id: str, kind: EntryKind, amount: int, *, at: float, note: str) -> bool:
+    if _is_written(tx, key):
         return False
-    session.add(LedgerEntryRow(key=key, wallet_id=wallet_id, kind=kind, amount=amount, at=at, note=note))
-    session.flush()
+    _enter(tx, key, wallet_id, kind, amount, at=at, note=note)
     return True
 
 
@@ -283,14 +282,14 @@ def refund_job(tx: Transaction, job_id: str, note: str, now: float) -> int:
     return amount
 
 
-def refund_from(session: Session, job_id: str, wallet_id: str, note: str, policy: Policy, now: float) -> int:
+def refund_from(tx: Transaction, job_id: str, wallet_id: str, note: str, policy: Policy, now: float) -> int:
     """Make good from another wallet what a person paid for a job; gives the amount, 0 if there is none or it was."""
-    job = _settled(session, job_id)
+    job = _settled(tx, job_id)
     if job is None or not JobStatus(job.status).ended or job.wallet_id == wallet_id or not job.charged:
         return 0
-    moved = transfer(session, f"refund:{job_id}", wallet_id, job.wallet_id, job.charged, note, policy, now)
+    moved = transfer(tx, f"refund:{job_id}", wallet_id, job.wallet_id, job.charged, note, policy, now)
     if moved:
-        _pass_on(session, job_id, job.wallet_id, job.charged, now)
+        _pass_on(tx, job_id, job.wallet_id, job.charged, now)
     return job.charged if moved else 0
 
 
@@ -299,18 +298,14 @@ def _settled(session: Session, job_id: str) -> JobRow | None:
     return None if job is None or job.status in OPEN_HOLD else job
 
 
-def _granted(session: Session, wallet_id: str, policy: Policy, now: float) -> WalletRow:
-    wallet = session.get_one(WalletRow, wallet_id, with_for_update=True)
+def _granted(tx: Transaction, wallet_id: str, policy: Policy, now: float) -> WalletRow:
+    wallet = tx.get_one(WalletRow, wallet_id, with_for_update=True)
     period = policy.period(now)
     if wallet.granted_period < period:
-        amount = max(0, _grant_of(wallet, policy) - available(session, wallet_id))
+        amount = max(0, _grant_of(wallet, policy) - available(tx, wallet_id))
         wallet.granted_period = period
-        session.add(
-            LedgerEntryRow(
-                key=f"grant:{wallet_id}:{period}", wallet_id=wallet_id, kind=EntryKind.GRANT, amount=amount, at=now
-            )
-        )
-        session.flush()
+        tx.flush()
+        _enter(tx, f"grant:{wallet_id}:{period}", wallet_id, EntryKind.GRANT, amount, at=now)
     return wallet
 
 
@@ -340,14 +335,36 @@ def _post(
     charged: int = 0,
     note: str = "",
 ) -> None:
+    _enter(tx, key, job.wallet_id, kind, amount, at=at, charged=charged, job_id=job.id, note=note)
+
+
+def _enter(tx: Transaction, key: str, wallet_id: str, kind: EntryKind, amount: int, **more: Any) -> None:
+    """Write an entry, and move the balance by it."""
+    _add_entry(tx, key, wallet_id, kind, amount, **more)
+    if amount:
+        tx.run(_MOVE, b_wallet_id=wallet_id, b_amount=amount)
+
+
+def _add_entry(
+    tx: Transaction,
+    key: str,
+    wallet_id: str,
+    kind: EntryKind,
+    amount: int,
+    *,
+    at: float,
+    charged: int = 0,
+    job_id: str | None = None,
+    note: str = "",
+) -> None:
     tx.run(
-        _POST,
+        _ADD_ENTRY,
         key=key,
-        wallet_id=job.wallet_id,
+        wallet_id=wallet_id,
         kind=kind,
         amount=amount,
         charged_mgs=charged,
-        job_id=job.id,
+        job_id=job_id,
         at=at,
         note=note,
     )

@@ -10,6 +10,7 @@ from engine.model import Community, Identity, Person
 from engine.policies import CommunityPolicy
 from storage import fingerprints
 from storage.tables import CommunityRow, IdentityRow, MemberRow, PersonRow, WalletKind, WalletRow
+from storage.transaction import Transaction
 from storage.views import community_of, person_of
 
 
@@ -27,7 +28,7 @@ def known_person(session: Session, identity: Identity) -> Person | None:
     return person_of(session.get_one(PersonRow, row.person_id))
 
 
-def person(session: Session, identity: Identity, now: float) -> Person:
+def person(session: Transaction, identity: Identity, now: float) -> Person:
     """Find or create the person behind an identity, keeping the newest name that is not empty."""
     known = session.get(IdentityRow, (identity.platform, identity.id))
     if known is not None:

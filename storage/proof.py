@@ -177,7 +177,7 @@ def _job_life(book: _Book) -> list[str]:
 
 
 def _sums() -> Select[*tuple[object, ...]]:
-    """Choose of every wallet its balance, what came in, and what its jobs took and hold."""
+    """Choose of every wallet its balance and what it says of it, what came in, and what its jobs took and hold."""
     came = case((_ENTRY.c.kind.in_(among([EntryKind.GRANT, EntryKind.TRANSFER])), _ENTRY.c.amount), else_=0)
     entries = (
         select(_ENTRY.c.wallet_id, func.sum(_ENTRY.c.amount).label("balance"), func.sum(came).label("came_in"))
@@ -188,6 +188,7 @@ def _sums() -> Select[*tuple[object, ...]]:
     jobs = select(_JOB.c.wallet_id, func.sum(took).label("taken")).group_by(_JOB.c.wallet_id).subquery()
     return select(
         _WALLET.c.id,
+        _WALLET.c.balance.label("kept"),
         func.coalesce(entries.c.balance, 0).label("balance"),
         (func.coalesce(entries.c.came_in, 0) - func.coalesce(jobs.c.taken, 0)).label("due"),
     ).select_from(
@@ -223,6 +224,8 @@ def _balances(tx: Transaction) -> list[str]:
             problems.append(f"wallet {wallet.id} owes {-wallet.balance} mgs")
         elif wallet.id in overdrawn:
             problems.append(f"wallet {wallet.id} owed credits after entry {overdrawn[wallet.id]}")
+        if wallet.kept != wallet.balance:
+            problems.append(f"wallet {wallet.id} says {wallet.kept} mgs, where its entries come to {wallet.balance}")
         if wallet.balance != wallet.due:
             problems.append(f"wallet {wallet.id}: {wallet.balance} mgs, where {wallet.due} are due")
     return problems

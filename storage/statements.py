@@ -21,10 +21,10 @@ def statement(session: Session, wallet_id: str, before: int, limit: int) -> Stat
     page = rows[:limit]
     if not page:
         return Statement(wallet_id=wallet_id, entries=(), older=0)
-    up_to = select(func.sum(col(LedgerEntryRow.amount))).where(
-        col(LedgerEntryRow.wallet_id) == wallet_id, col(LedgerEntryRow.sequence) <= page[0].sequence
+    later = select(func.coalesce(func.sum(col(LedgerEntryRow.amount)), 0)).where(
+        col(LedgerEntryRow.wallet_id) == wallet_id, col(LedgerEntryRow.sequence) > page[0].sequence
     )
-    balance = int(session.scalars(up_to).one() or 0)
+    balance = ledger.available(session, wallet_id) - int(session.scalars(later).one())
     entries = []
     for row in page:
         entries.append(_entry_of(row, balance))

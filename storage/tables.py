@@ -97,6 +97,7 @@ class JobRow(Base, table=True):
         CheckConstraint("quote >= 0 AND charged >= 0 AND charged <= quote", name="charge_within_quote"),
         Index("ix_job_person_id_sequence", "person_id", "sequence"),
         Index("ix_job_community_id_sequence", "community_id", "sequence"),
+        Index("ix_job_wallet_id_person_id_created_at", "wallet_id", "person_id", "created_at"),
         Index("ix_job_status_created_at", "status", "created_at"),
         index_where(_OPEN, "ix_job_wallet_id_open", "wallet_id"),
         index_where(_OPEN, "ix_job_person_id_open", "person_id"),
@@ -259,7 +260,7 @@ class LedgerEntryRow(Base, table=True):
         CheckConstraint("kind IN ('hold', 'transfer') OR amount >= 0", name="others_give"),
         CheckConstraint("charged_mgs = 0 OR (kind = 'charge' AND charged_mgs > 0)", name="only_charges_charge"),
         CheckConstraint("kind IN ('grant', 'transfer') OR job_id IS NOT NULL", name="job_named"),
-        Index("ix_ledger_entry_wallet_id_amount", "wallet_id", "amount"),
+        Index("ix_ledger_entry_wallet_id_sequence", "wallet_id", "sequence"),
     )
 
     sequence: int | None = Field(default=None, primary_key=True, sa_type=Sequence)

@@ -17,7 +17,7 @@ class WalletKind(StrEnum):
 
 
 class WalletRow(Base, table=True):
-    """Somebody's credits; the balance is the sum of its ledger entries and nothing else.
+    """Somebody's credits; `balance` (mgs) is the sum of its ledger entries, which the ledger alone moves.
 
     `own_grant` (mgs) is what it is granted each period, where that is not what the settings say.
     """
@@ -29,6 +29,7 @@ class WalletRow(Base, table=True):
     kind: str = Field(sa_type=Word)
     granted_period: int = Field(sa_type=BigInteger)  # index of the last period whose grant was written; -1: none
     own_grant: int | None = Field(default=None, sa_type=BigInteger)
+    balance: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
 class PersonRow(Base, table=True):

@@ -22,6 +22,7 @@ WRONGS = [
     ("UPDATE job SET charged = charged - 1 WHERE charged > 0", "entries say otherwise"),
     ("UPDATE ledger_entry SET amount = 0 WHERE kind = 'grant'", "owes"),
     ("UPDATE ledger_entry SET sequence = 1000 WHERE kind = 'grant'", "owed credits after"),
+    ("UPDATE wallet SET balance = balance + 1", "where its entries come to"),
     ("UPDATE job SET quote = quote + 1", "not the sum of its tasks"),
     ("UPDATE job SET status = 'running' WHERE status = 'done'", "with 0 open tasks"),
     ("UPDATE job SET finished_at = 1 WHERE status = 'running'", "its end is 1.0"),

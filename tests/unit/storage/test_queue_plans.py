@@ -7,14 +7,19 @@ from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from engine.accounts import AuditLine
 from engine.errors import EndpointLost
 from engine.model import Person
+from engine.policies import CommunityPolicy, Payer
 from engine.ports import Books
 from storage.deliveries import open_deliveries, positions
 from storage.policy import Policy
 from storage.transaction import Transaction
 from tests.fakes.books import NEEDS, books_in, new_job, picture, somebody
 
+ENOUGH = Policy(grant=10**9, max_queued_jobs=10**6)
 SMALL = {"lane", "pause", "walk"}  # two rows, one row, and one row for each line of the queue
 
 
@@ -26,9 +31,9 @@ def scans(path: Path, statement: str) -> list[str]:
     return [found.group(1) for step in plan if (found := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))]
 
 
-async def live(books: Books, who: Person, key: str) -> None:
+async def live(books: Books, who: Person, key: str, community_id: str | None = None) -> None:
     """Take a job through its whole life."""
-    await books.accept(new_job(who, key))
+    await books.accept(new_job(who, key, community_id=community_id))
     attempt = await books.claim("gpu", ["n1", NEEDS])
     assert attempt is not None
     await books.start(attempt.id)
@@ -76,19 +81,26 @@ class Steps:
         self.count += 1
 
 
-async def test_a_job_takes_no_more_steps_however_many_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("people", "payer"), [(1000, Payer.PERSON), (1, Payer.PERSON), (1, Payer.COMMUNITY)])
+async def test_a_job_takes_no_more_steps_however_many_are_kept(tmp_path: Path, people: int, payer: Payer) -> None:
     steps = Steps()
-    async with books_in(tmp_path) as opened:
+    async with books_in(tmp_path, ENOUGH) as opened:
+        club = await opened.books.community("test", "club", "Club")
+        line = AuditLine(actor="test:op", action="policy", target=club.id)
+        await opened.accounts.set_policy(club.id, CommunityPolicy(payer=payer), line)
+        await opened.accounts.mint("gift", club.wallet_id, 10**9, line)
         await opened.database.write(steps.watch)
 
         async def life(number: int) -> int:
-            who = await somebody(opened.books, f"person {number}")
+            who = await somebody(opened.books, f"person {number % people}")
             await opened.books.balance(who.wallet_id)
-            return await steps.of(live(opened.books, who, f"job {number}"))
+            await opened.books.balance(club.wallet_id)
+            return await steps.of(live(opened.books, who, f"job {number}", club.id))
 
         first = [await life(number) for number in range(10)]
         for number in range(10, 200):
             await life(number)
+        opened.clock.time += ENOUGH.period_seconds  # an allowance is of one period
         last = [await life(number) for number in range(200, 210)]
     assert max(last) <= 1.1 * max(first)
 
@@ -97,7 +109,7 @@ async def verbs_in_a_queue(folder: Path, waiting: int) -> dict[str, int]:
     """Give the steps of each verb of one person's jobs, behind and before so many that wait."""
     folder.mkdir()
     steps = Steps()
-    async with books_in(folder, Policy(grant=10**9, max_queued_jobs=10**6)) as opened:
+    async with books_in(folder, ENOUGH) as opened:
         books = opened.books
         place = (await books.community("test", "guild", "Guild")).id
         ada, bob = await somebody(books), await somebody(books, "bob")
