@@ -6,7 +6,7 @@ one of theirs stay too: somebody else refers to those bytes.
 
 from collections.abc import Collection
 
-from sqlalchemy import Delete, Update, delete, select, update
+from sqlalchemy import Delete, String, Update, column, delete, exists, select, update, values
 from sqlmodel import Session, col
 
 from engine.accounts import Forgotten
@@ -151,9 +151,10 @@ def unreferenced(session: Session, blobs: Collection[str]) -> frozenset[str]:
     gone: set[str] = set()
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]
-        shown = session.scalars(select(col(PictureRow.blob)).where(col(PictureRow.blob).in_(some)).distinct())
-        used = session.scalars(select(col(JobInputRow.blob)).where(col(JobInputRow.blob).in_(some)).distinct())
-        free = set(some) - set(shown) - set(used)
+        asked = values(column("name", String), name="asked").data([(name,) for name in some]).cte("asked")
+        shown, used = col(PictureRow.blob) == asked.c.name, col(JobInputRow.blob) == asked.c.name
+        chosen = select(asked.c.name).where(~exists().where(shown), ~exists().where(used))
+        free = set(session.scalars(chosen))
         _write(session, delete(BlobRow).where(col(BlobRow.name).in_(free)))
         gone |= free
     return frozenset(gone)

@@ -140,7 +140,7 @@ class FavouriteRow(Base, table=True):
     __tablename__ = "favourite"
 
     person_id: str = Field(primary_key=True, foreign_key="person.id")
-    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    job_id: str = Field(primary_key=True, foreign_key="job.id", index=True)
     number: int = Field(primary_key=True)
     at: float = Field(sa_type=Double)
 

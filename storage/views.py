@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, false, func, select, tuple_
+from sqlalchemy import ColumnElement, case, distinct, exists, false, func, select, tuple_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from engine.model import (
@@ -160,23 +161,25 @@ def views_of(session: Session, jobs: Sequence[JobRow], *, withheld: bool = False
     )
     for picture in session.scalars(of_jobs):
         pictures[picture.task_id].append(picture)
-    length = queue_length(session) if jobs else 0
     running = _running(session) if jobs else {}
     side_by_side = _running_tasks(session) if jobs else 0
     paused = bool(jobs) and session.get(PauseRow, "queue") is not None
-    lanes = _lanes(session) if jobs else {}
+    waiting = [first for job in jobs if (first := _first(tasks[job.id])) is not None]
+    places = _places(session, waiting)
+    length = queue_length(session) if waiting else 0
+    lanes = _lanes(session) if waiting else {}
     found = []
     for job in jobs:
-        position, before = _place(session, tasks[job.id])
+        position, before = places.get(job.id, (0, {}))
         first = _first(tasks[job.id])
-        virtual_time, people = lanes.get(job.lane, (0, 0))
+        virtual_time, people = lanes.get(job.lane, (0, 0)) if position else (0, 0)
         shown = withheld or Screening(job.screening) in SHOWN
         found.append(
             JobView(
                 job=job_of(job),
                 tasks=tuple(task_of(task, pictures[task.id] if shown else ()) for task in tasks[job.id]),
                 position=position,
-                queue_length=length,
+                queue_length=length if position else 0,
                 ahead=sum(before.values()) + sum(running.values()) if position else 0,
                 work_ahead=before,
                 work_running=running,
@@ -253,6 +256,7 @@ def counts(session: Session) -> dict[JobStatus, int]:
 
 
 _IN_TURN = (col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.ready).is_(True))
+_IN_LINE = tuple_(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
 
 
 def _first(tasks: Sequence[TaskRow]) -> TaskRow | None:
@@ -264,22 +268,36 @@ def _before(first: TaskRow | None) -> tuple[ColumnElement[bool], ...]:
     """Choose the tasks whose turn comes before a task's; none where there is no such task."""
     if first is None:
         return (false(),)
-    place = (first.lane, first.start_tag, first.sequence)
-    return (*_IN_TURN, tuple_(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence)) < tuple_(*place))
+    return (*_IN_TURN, tuple_(*_stand(first)) > _IN_LINE)
 
 
-def _place(session: Session, tasks: Sequence[TaskRow]) -> tuple[int, Mapping[str, int]]:
-    """Give a job's position and the cost before it by kind of work; 0 and nothing if none of its tasks waits."""
-    first = _first(tasks)
-    if first is None:
-        return 0, {}
-    by_kind = (
-        select(col(TaskRow.kind), func.count(distinct(col(TaskRow.job_id))), func.sum(col(TaskRow.cost)))
-        .where(*_before(first))
-        .group_by(col(TaskRow.kind))
+def _stand(task: TaskRow) -> tuple[str, int, int]:
+    """Give where a task stands in the queue; `_IN_LINE` is the same of a row."""
+    return task.lane, task.start_tag, task.sequence or 0
+
+
+def _places(session: Session, firsts: Sequence[TaskRow]) -> Mapping[str, tuple[int, Mapping[str, int]]]:
+    """Give of each job, by its first waiting task, the position and the cost before it by kind of work.
+
+    Each stretch of the queue, from one of them to the next, is read once. A job counts where its first task stands.
+    """
+    earlier = aliased(TaskRow)
+    leads = ~exists().where(
+        col(earlier.job_id) == col(TaskRow.job_id),
+        case((col(earlier.ready), 1), else_=0) == 1,  # so said, no index is searched for all that are ready
+        tuple_(col(earlier.start_tag), col(earlier.sequence)) < tuple_(col(TaskRow.start_tag), col(TaskRow.sequence)),
     )
-    rows = session.execute(by_kind).all()  # all tasks of a job are of one kind
-    return 1 + sum(row[1] for row in rows), {row[0]: int(row[2]) for row in rows}
+    by_kind = select(col(TaskRow.kind), func.count().filter(leads), func.sum(col(TaskRow.cost))).group_by(TaskRow.kind)
+    found: dict[str, tuple[int, Mapping[str, int]]] = {}
+    position, before = 1, Counter[str]()
+    stretch: list[ColumnElement[bool]] = []
+    for first in sorted(firsts, key=_stand):
+        for kind, jobs, cost in session.execute(by_kind.where(*_before(first), *stretch)):
+            position += jobs
+            before[kind] += int(cost)
+        found[first.job_id] = (position, dict(before))
+        stretch = [tuple_(*_stand(first)) <= _IN_LINE]
+    return found
 
 
 def _lanes(session: Session) -> Mapping[str, tuple[int, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -12,6 +13,7 @@ from engine.model import AttemptStatus, JobStatus, Lane, Learnt, Person, TaskSta
 from engine.policies import CommunityPolicy
 from engine.ports import Books
 from storage.books import LEASE, open_books
+from storage.deliveries import open_deliveries
 from storage.people import set_policy
 from storage.policy import Policy
 from storage.proof import prove
@@ -46,6 +48,24 @@ async def claimed_jobs(books: Books, count: int, **how: object) -> list[str]:
         if attempt is not None:
             await books.settle(attempt.id, [picture(attempt.id)], 1.0, attempt.cost)
     return jobs
+
+
+async def test_jobs_looked_at_together_have_the_places_that_each_has_alone(opened: OpenBooks) -> None:
+    books, dice = opened.books, Random(7)
+    who = await people(books, 5)
+    for number in range(40):
+        costs = [dice.randrange(1, 900) for _ in range(dice.randrange(1, 5))]
+        lane = dice.choice([Lane.FAST, Lane.FAST, Lane.RELAXED])
+        new, kind = new_job(who[number % 5], f"{number}", costs=costs, lane=lane), dice.choice("ab")
+        await books.accept(replace(new, tasks=tuple(replace(task, kind=kind) for task in new.tasks)))
+    for _ in range(9):
+        assert await books.claim("gpu", [NEEDS])
+    together = {view.job.id: view for view in await books.jobs(limit=40)}
+    waiting = {job_id: view.position for job_id, view in together.items() if view.position}
+    assert waiting == await open_deliveries(opened.database, opened.clock).positions()
+    assert len(waiting) > 30
+    for job_id, view in together.items():
+        assert await books.job(job_id) == view
 
 
 async def test_relaxed_work_gets_its_share_while_fast_work_waits(books: Books) -> None:

@@ -1,4 +1,4 @@
-"""Balances stand in the wallets; open jobs have indexes of their own; a community's jobs are found by their age."""
+"""Balances stand in the wallets; indexes for open jobs, a community's and an allowance's jobs, a job's favourites."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,7 @@ def upgrade() -> None:
     )
     op.drop_index("ix_ledger_entry_wallet_id_amount", "ledger_entry")
     op.create_index("ix_ledger_entry_wallet_id_sequence", "ledger_entry", ["wallet_id", "sequence"])
+    op.create_index("ix_favourite_job_id", "favourite", ["job_id"])
     op.drop_index("ix_job_status_sequence", "job")
     op.create_index("ix_job_community_id_sequence", "job", ["community_id", "sequence"])
     op.create_index("ix_job_wallet_id_person_id_created_at", "job", ["wallet_id", "person_id", "created_at"])
