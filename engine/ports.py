@@ -195,9 +195,6 @@ class Books(Protocol):
         They are given as they were found. Each is taken once, until `delivery_failed` makes it due again.
         """
 
-    async def delivery(self, job_id: str) -> Delivery | None:
-        """The delivery of a job."""
-
     async def delivery_posted(self, delivery_id: str, message_id: str) -> None:
         """Remember the one message of the job."""
 

@@ -220,10 +220,6 @@ class SqlBooks:
         now = self._clock.now()
         return await self._database.write(lambda session: deliveries.take(session, platforms, limit, self._owner, now))
 
-    async def delivery(self, job_id: str) -> Delivery | None:
-        """See `Books.delivery`."""
-        return await self._database.read(lambda session: deliveries.of_job(session, job_id))
-
     async def delivery_posted(self, delivery_id: str, message_id: str) -> None:
         """See `Books.delivery_posted`."""
         await self._database.write(

@@ -31,7 +31,6 @@ _IN_ORDER = Prepared(
     .limit(bindparam("first"))
 )
 _WITH_PLACE = select(_DELIVERY, _JOB.c.place.label("job_place")).join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
-_OF_JOB = Prepared(_WITH_PLACE.where(_DELIVERY.c.job_id == bindparam("job_id")))
 
 
 def take(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now: float) -> tuple[Delivery, ...]:
@@ -40,6 +39,8 @@ def take(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now:
     Those are among them that another (ended) process was sending; `owner` is this process's token: what it is sending
     itself is not due.
     """
+    if not platforms:
+        return ()
     asked = {"owner": owner, "now": now, "far": now + CLOCK_WENT_BACK, "limit": limit}
     rows = tx.rows(_due_on(size_of(platforms)), **asked, **spread("platform", platforms))
     steps = Steps(tx, at=now)
@@ -50,14 +51,10 @@ def take(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now:
     return tuple(delivery_from(row) for row in rows)
 
 
-def of_job(tx: Transaction, job_id: str) -> Delivery | None:
-    """Give the delivery of a job."""
-    row = tx.first(_OF_JOB, job_id=job_id)
-    return None if row is None else delivery_from(row)
-
-
 def of_jobs(tx: Transaction, job_ids: Collection[str]) -> tuple[Delivery, ...]:
     """Give the deliveries of several jobs."""
+    if not job_ids:
+        return ()
     rows = tx.rows(_of_jobs(size_of(job_ids)), **spread("job", job_ids))
     return tuple(delivery_from(row) for row in rows)
 

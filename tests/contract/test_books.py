@@ -21,7 +21,7 @@ from engine.errors import (
 from engine.model import AttemptStatus, DeliveryStatus, Identity, JobStatus, Lane, TaskStatus
 from engine.ports import Books
 from storage.proof import prove
-from tests.fakes.books import NEEDS, POLICY, HandClock, OpenBooks, books_in, new_job, picture, somebody
+from tests.fakes.books import NEEDS, POLICY, HandClock, OpenBooks, books_in, delivery_of, new_job, picture, somebody
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ async def status(books: Books, job_id: str) -> JobStatus:
     return view.job.status
 
 
-async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandClock) -> None:
+async def test_one_job_walks_from_accept_to_delivered(opened: OpenBooks, clock: HandClock) -> None:
+    books = opened.books
     ada = await somebody(books)
     new = new_job(ada, "k1", costs=(1000, 2000))
     job = await books.accept(new)
@@ -64,8 +65,7 @@ async def test_one_job_walks_from_accept_to_delivered(books: Books, clock: HandC
     assert (job.options, job.place, job.text) == (new.request.options, new.request.place, new.request.text)
     balance = await books.balance(ada.wallet_id)
     assert (balance.available, balance.held, balance.grant) == (97_000, 3000, 100_000)
-    delivery = await books.delivery(job.id)
-    assert delivery is not None
+    delivery = await delivery_of(opened.deliveries, job.id)
     assert (delivery.status, delivery.place) == (DeliveryStatus.WAITING, job.place)
     await books.delivery_posted(delivery.id, "m1")
     assert await books.take_deliveries(["test"]) == ()
@@ -298,7 +298,8 @@ async def test_a_cancelled_claim_is_not_sent(books: Books) -> None:
     assert (await books.balance(ada.wallet_id)).available == 100_000
 
 
-async def test_what_nobody_knows_is_said(books: Books) -> None:
+async def test_what_nobody_knows_is_said(opened: OpenBooks) -> None:
+    books = opened.books
     for verb in (
         books.start("nothing"),
         books.settle("nothing", [], 0.0, 0),
@@ -308,14 +309,17 @@ async def test_what_nobody_knows_is_said(books: Books) -> None:
         with pytest.raises(UnknownJob):
             await verb
     assert await books.job("nothing") is None
-    assert await books.delivery("nothing") is None
+    assert await books.take_deliveries([]) == ()
+    assert await opened.deliveries.of_jobs([]) == ()
+    assert await opened.deliveries.of_jobs(["nothing"]) == ()
     await books.delivery_done("nothing")
     await books.delivery_failed("nothing", ChatGone(), None)
     await books.delivery_posted("nothing", "m")
     assert await books.jobs() == ()
 
 
-async def test_what_cannot_be_delivered_is_refunded_once(books: Books) -> None:
+async def test_what_cannot_be_delivered_is_refunded_once(opened: OpenBooks) -> None:
+    books = opened.books
     ada = await somebody(books)
     job = await books.accept(new_job(ada, "k"))
     await run_one(books, measured=800)
@@ -328,9 +332,7 @@ async def test_what_cannot_be_delivered_is_refunded_once(books: Books) -> None:
     assert view is not None
     assert (view.job.status, view.job.reason, view.job.charged) == (JobStatus.DONE, "chat-gone", 0)
     await books.delivery_done(due.id)
-    found = await books.delivery(job.id)
-    assert found is not None
-    assert found.status is DeliveryStatus.UNDELIVERABLE
+    assert (await delivery_of(opened.deliveries, job.id)).status is DeliveryStatus.UNDELIVERABLE
 
 
 async def test_a_delayed_delivery_is_due_again(books: Books, clock: HandClock) -> None:

@@ -8,7 +8,7 @@ import pytest
 from engine.gallery import DELETED, is_deleted
 from engine.model import DeliveryStatus, Person, PictureRef
 from storage.proof import prove
-from tests.fakes.books import NEEDS, OpenBooks, books_in, new_job, picture, somebody
+from tests.fakes.books import NEEDS, OpenBooks, books_in, delivery_of, new_job, picture, somebody
 
 
 @pytest.fixture
@@ -102,9 +102,7 @@ async def test_what_never_had_a_message_gets_none_by_being_deleted(opened: OpenB
     ada = await somebody(opened.books)
     job = await make(opened, ada, "k", message="")
     await opened.gallery.delete(job, f"{DELETED}owner")
-    delivery = await opened.books.delivery(job)
-    assert delivery is not None
-    assert delivery.status is DeliveryStatus.DELIVERED
+    assert (await delivery_of(opened.deliveries, job)).status is DeliveryStatus.DELIVERED
 
 
 async def test_what_is_on_its_way_is_not_deleted(opened: OpenBooks) -> None:

@@ -17,7 +17,7 @@ from engine.safety.verdicts import Finding, Ruling, Screening, Verdict
 from storage.deliveries import open_deliveries
 from storage.proof import prove
 from storage.reviews import open_reviews
-from tests.fakes.books import NEEDS, OpenBooks, books_in, new_job, picture, somebody
+from tests.fakes.books import NEEDS, OpenBooks, books_in, delivery_of, new_job, picture, somebody
 
 LINE = AuditLine(actor="test:mod", action="decided", target="x")
 HOLD = Ruling(verdict=Verdict.HOLD, finding=Finding(category="sexual", rule="r"))
@@ -100,9 +100,7 @@ async def test_held_pictures_are_made_charged_and_shown_to_nobody(
     assert view is not None
     assert view.pictures == ()
     assert await desk.books.take_deliveries(["test"]) == ()
-    delivery = await desk.books.delivery(job.id)
-    assert delivery is not None
-    assert delivery.status is DeliveryStatus.HELD
+    assert (await delivery_of(desk.opened.deliveries, job.id)).status is DeliveryStatus.HELD
     (review,) = await desk.reviews.inbox(None)
     assert (review.kind, review.reports, len(review.view.pictures)) == (Kind.HELD, 0, 1)
     assert review.reasons == (job.flagged,) == (("gore",) if screening else ("sexual",))

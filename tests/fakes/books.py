@@ -8,11 +8,12 @@ from pathlib import Path
 
 from engine.clock import SystemClock
 from engine.gallery import Gallery
-from engine.model import BoundTask, GraphInput, Identity, Lane, NewJob, Person, Picture, Place, Request
-from engine.ports import Accounts, Books
+from engine.model import BoundTask, Delivery, GraphInput, Identity, Lane, NewJob, Person, Picture, Place, Request
+from engine.ports import Accounts, Books, Deliveries
 from storage.accounts import open_accounts
 from storage.books import open_books
 from storage.database import Database
+from storage.deliveries import open_deliveries
 from storage.gallery import open_gallery
 from storage.policy import Policy
 
@@ -37,6 +38,7 @@ class OpenBooks:
 
     books: Books
     accounts: Accounts
+    deliveries: Deliveries
     gallery: Gallery
     database: Database
     clock: HandClock
@@ -59,6 +61,7 @@ async def books_in(
         yield OpenBooks(
             books=open_books(database, time, policy),
             accounts=open_accounts(database, time, policy),
+            deliveries=open_deliveries(database, time),
             gallery=open_gallery(database, time),
             database=database,
             clock=time,
@@ -70,6 +73,12 @@ async def books_in(
 async def somebody(books: Books, name: str = "ada") -> Person:
     """Give a person of the test platform."""
     return await books.person(Identity(platform="test", id=name, name=name))
+
+
+async def delivery_of(deliveries: Deliveries, job_id: str) -> Delivery:
+    """Give the delivery of a job that is there."""
+    (found,) = await deliveries.of_jobs([job_id])
+    return found
 
 
 def new_job(

@@ -13,6 +13,7 @@ from bot.replies import Tone
 from engine.errors import BlobMissing
 from engine.model import PictureRef, Power
 from engine.policies import CommunityPolicy
+from tests.fakes.books import delivery_of
 from tests.fakes.house import BOB, House, open_house, until
 from tests.fakes.presses import CLUB, Painter, after, keys, last_run, made, names, picture, press
 
@@ -131,8 +132,7 @@ async def test_a_message_that_is_gone_is_not_posted_anew_to_say_that_it_was_dele
     await press(house, "delete", view.job.id, confirmed=True)
 
     async def delivered() -> bool:
-        delivery = await house.books.delivery(view.job.id)
-        return delivery is not None and delivery.status == "delivered"
+        return (await delivery_of(house.deliveries, view.job.id)).status == "delivered"
 
     await _until(delivered)
     assert len(house.adapter.posts(view.job.id)) == 1

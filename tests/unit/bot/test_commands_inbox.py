@@ -14,6 +14,7 @@ from engine.model import DeliveryStatus, Identity, JobStatus, Power
 from engine.safety.verdicts import Screening
 from engine.studio import Access
 from storage.proof import prove
+from tests.fakes.books import delivery_of
 from tests.fakes.house import ADA, BOB, House, open_house, until
 
 OPERATOR = Identity(platform="fake", id="99", name="Op")
@@ -231,8 +232,7 @@ async def test_dismissed_reports_leave_all_as_it_is(house: House) -> None:
     await press(house, "report", job, who=CY, values={"reason": "x"}, power=Power.MEMBER)
     assert "dismissed" in read(await press(house, "dismiss", job))
     assert (await house.ask("show", job, who=BOB, **CLUB)).pictures  # type: ignore[arg-type]
-    delivery = await house.books.delivery(job)
-    assert delivery is not None
+    delivery = await delivery_of(house.deliveries, job)
     assert delivery.status in (DeliveryStatus.DELIVERED, DeliveryStatus.DUE, DeliveryStatus.SENDING)
 
 

@@ -12,6 +12,7 @@ from bot.replies import Reply
 from engine.errors import DeliveryUnanswered, FloodWait, NoConversation
 from engine.model import DeliveryStatus, Place, Request
 from tests.fakes.adapter import FakeAdapter
+from tests.fakes.books import delivery_of
 from tests.fakes.endpoint import FakeEndpoint, Hang
 from tests.fakes.house import ADA, BOB, House, open_house, until
 
@@ -131,9 +132,7 @@ async def test_whoever_has_blocked_us_gets_the_credits_back_and_is_told_without_
     assert told.lines[0].fields == {"owner": "Ada", "reason": "recipient-blocked"}
     assert (told.pictures, told.files, told.preview, told.ping) == ((), (), None, True)
     assert SECRET not in repr(told)
-    delivery = await house.books.delivery(view.job.id)
-    assert delivery is not None
-    assert delivery.status is DeliveryStatus.UNDELIVERABLE
+    assert (await delivery_of(house.deliveries, view.job.id)).status is DeliveryStatus.UNDELIVERABLE
     after = await house.studio.balance(actor)
     assert (after.available, after.held) == (before.available, 0)
 

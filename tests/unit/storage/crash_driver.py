@@ -20,6 +20,7 @@ from engine.model import DeliveryStatus, Person, TaskStatus
 from engine.ports import Books
 from storage.books import open_books
 from storage.database import Database
+from storage.deliveries import open_deliveries
 from storage.proof import prove
 from tests.fakes.books import NEEDS, POLICY, HandClock, new_job, picture, somebody
 
@@ -110,8 +111,8 @@ async def check(folder: Path) -> None:
         assert await database.read(prove) == []
         views = {view.job.id: view for view in await books.jobs(limit=10_000)}
         tasks = {task.id: task for view in views.values() for task in view.tasks}
-        found = [await books.delivery(job_id) for job_id in views]
-        deliveries = {delivery.id: delivery.status for delivery in found if delivery}
+        found = await open_deliveries(database, HandClock()).of_jobs(views)
+        deliveries = {delivery.id: delivery.status for delivery in found}
         for words in map(str.split, (folder / "notes").read_text().splitlines()):
             match words:
                 case ["accepted", key, job_id]:

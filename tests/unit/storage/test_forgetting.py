@@ -18,7 +18,7 @@ from engine.model import Attempt, Identity, JobStatus, Person, Picture
 from storage.blobs import FileBlobs
 from storage.leftovers import SamplerFolders
 from storage.proof import prove
-from tests.fakes.books import NEEDS, POLICY, OpenBooks, books_in, new_job
+from tests.fakes.books import NEEDS, POLICY, OpenBooks, books_in, delivery_of, new_job
 
 ADA = Identity(platform="test", id="ada-7261883", name="Ada Lovelace-Unique")
 BOB = Identity(platform="test", id="bob-1", name="Bob")
@@ -80,8 +80,7 @@ async def test_nothing_of_a_person_is_left_below_the_data_folder(opened: OpenBoo
         await keep(opened, blobs, other, b"bob's picture" + bytes([number]))
         opened.clock.time += 1000
     running = await ask(opened, ada, "running", words=SECRET + " still running")
-    delivery = await books.delivery(running.job_id)
-    assert delivery is not None
+    delivery = await delivery_of(opened.deliveries, running.job_id)
     await books.delivery_posted(delivery.id, "message-for-ada-7261883")
     await accounts.ban(
         Ban(person_id=bob.id, community_id=None, reason="spam", until=1.0, by=f"test:{ADA.id}", at=0.0),

@@ -13,7 +13,7 @@ from storage.deliveries import open_deliveries
 from storage.moves import SqlMoves
 from storage.preferences import open_preferences
 from storage.proof import prove
-from tests.fakes.books import OpenBooks, books_in, new_job, somebody
+from tests.fakes.books import OpenBooks, books_in, delivery_of, new_job, somebody
 
 LINE = AuditLine(actor="test:mod", action="tried", target="x")
 OLD, NEW = "-5", "-1005"
@@ -50,12 +50,7 @@ async def test_everything_follows_once(opened: OpenBooks) -> None:
     assert (after.channels, after.result_channel) == ((NEW, "7"), NEW)
     scope = ("channel", f"{club.id}:{NEW}")
     assert (await preferences.of([scope]))[scope] == {"option.steps": "9"}
-    places = {}
-    for job in jobs:
-        delivery_ = await opened.books.delivery(job.id)
-        assert delivery_ is not None
-        places[job.id] = delivery_
-    moved, kept, private = (places[job.id] for job in jobs)
+    moved, kept, private = [await delivery_of(opened.deliveries, job.id) for job in jobs]
     assert moved.place == replace(there, chat=NEW, thread="", reply_to="")
     assert moved.message_id == ""
     assert (kept.place, kept.message_id) == (elsewhere, "77")
