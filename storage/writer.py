@@ -11,9 +11,8 @@ of the disk does not take the others with it. Work must therefore be repeatable:
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,16 +26,14 @@ Fault = Callable[[str], None]
 _GROUP_LIMIT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """A transaction that somebody waits for."""
 
     verb: Callable[[Transaction], object]
     answer: Answer[object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Apart:
+class _Apart(NamedTuple):
     """Something that SQLite does outside of every transaction, and that somebody waits for."""
 
     statements: Callable[[Engine], object]

@@ -1,5 +1,6 @@
 """Figures of one run on one machine, side by side, as ratios; they are printed and kept in docs/benchmarks.md."""
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,6 +26,13 @@ class Report:
     def _add(self, what: str, ratio: str, figures: str) -> None:
         print(f"\n| {what} | {ratio} | {figures} |")
         self.rows.append((what, ratio, figures))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_served() -> None:
+    """Leave to the collector what `atelier serve` leaves to it: not what was loaded before."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
