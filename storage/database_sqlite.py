@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from engine.errors import DatabaseBroken, StorageError
+from storage.tables_base import JSON_COLUMNS
 
 _MAGIC = b"SQLite format 3\x00"
 COMMON_PRAGMAS = (
@@ -115,6 +116,7 @@ def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
         f"sqlite:///{path}",
         pool_size=pool_size,
         max_overflow=0,
+        **JSON_COLUMNS,
         connect_args={"check_same_thread": False, "timeout": 10.0},
     )
     event.listen(engine, "connect", _on_connect(pragmas))
