@@ -22,6 +22,17 @@ def new_id() -> str:
     return made + secrets.token_bytes(8).translate(_OF_BYTE).decode("ascii")
 
 
+def new_uuid() -> str:
+    """Give a UUID of version 7: 48 bits of the time in milliseconds, 74 random ones; they sort as `new_id` does.
+
+    Source: RFC 9562, section 5.7.
+    """
+    random = int.from_bytes(secrets.token_bytes(10))
+    high, low = random & 0xFFF, random >> 18  # 12 and 62 bits
+    digits = f"{time.time_ns() // 1_000_000 & (1 << 48) - 1:012x}{0x7000 | high:04x}{1 << 63 | low:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def new_seed() -> int:
     """Give a random seed in [0, 2**53)."""
     return secrets.randbelow(RANDOM_SEED_LIMIT)

@@ -43,12 +43,13 @@ def take(tx: Transaction, platforms: Sequence[str], limit: int, owner: str, now:
         return ()
     asked = {"owner": owner, "now": now, "far": now + CLOCK_WENT_BACK, "limit": limit}
     rows = tx.rows(_due_on(size_of(platforms)), **asked, **spread("platform", platforms))
-    steps = Steps(tx, at=now)
+    steps, taken = Steps(tx, at=now), []
     for row in rows:
         sending = {"owner": owner, "tries": row.tries + 1}
-        steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending)
+        if steps.move(DeliveryRow, row.id, row.job_id, row.status, DeliveryStatus.SENDING, "", **sending):
+            taken.append(delivery_from(row))
     steps.write()
-    return tuple(delivery_from(row) for row in rows)
+    return tuple(taken)
 
 
 def of_jobs(tx: Transaction, job_ids: Collection[str]) -> tuple[Delivery, ...]:

@@ -1,17 +1,16 @@
 """The queue: tasks are claimed in fair order. Jobs come in by `storage.intake`."""
 
-import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, literal, not_, select, update
 from sqlmodel import Session
 
 from engine.fairness import Debts, Head, choose, finish_without
-from engine.ids import new_id
+from engine.ids import new_id, new_uuid
 from engine.model import Attempt, AttemptStatus, GraphInput, JobStatus, Lane, TaskStatus
 from storage import ledger
 from storage.lives import Steps
@@ -59,8 +58,7 @@ _HEAD = (
 )
 
 
-@dataclass(frozen=True)
-class _Sizes:
+class _Sizes(NamedTuple):
     """How many values each list of a search for heads has room for; `prepared.size_of`."""
 
     people: int = 0
@@ -244,14 +242,19 @@ def give_back_place(session: Session, person_id: str, lane: str) -> None:
 class _Limits:
     """Whose work is passed over, because as much of it runs as may."""
 
-    people: list[str]
-    people_here: list[str]  # "PERSON COMMUNITY"
+    people: Collection[str]
+    people_here: Collection[str]  # "PERSON COMMUNITY"
     communities: frozenset[str]
+
+
+_NOBODY = _Limits(people=(), people_here=(), communities=frozenset())
 
 
 def _limits(tx: Transaction, policy: Policy) -> _Limits:
     """See who is at a running cap; as many rows are read as tasks run for whom there may be one."""
     running = tx.rows(_RUNNING_HERE if policy.max_running_tasks is None else _RUNNING)
+    if not running:
+        return _NOBODY
     by_person, by_community = Counter[str](), Counter[str]()
     for row in running:
         by_person[row.person_id] += row.tasks
@@ -317,7 +320,7 @@ def _attempt(tx: Transaction, task: Record, wanted: Claim, now: float) -> Attemp
     steps = Steps(tx, at=now)
     steps.record(TaskRow, task.id, task.job_id, TaskStatus.QUEUED, TaskStatus.RUNNING, f"claimed for {wanted.endpoint}")
     steps.move(JobRow, task.job_id, task.job_id, JobStatus.QUEUED, JobStatus.RUNNING, "", started_at=now)
-    attempt_id, prompt_id = new_id(), str(uuid.uuid4())
+    attempt_id, prompt_id = new_id(), new_uuid()
     added = tx.one(
         _ADD_ATTEMPT,
         id=attempt_id,
