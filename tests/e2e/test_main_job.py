@@ -80,11 +80,13 @@ def test_a_broken_settings_file_is_named_with_what_would_be_right(place: Workpla
         assert "Traceback" not in done.stderr
 
 
-def test_on_a_full_disk_jobs_wait_and_are_told_so(place: Workplace):
+@pytest.mark.parametrize("room", [225, 275], ids=["for a claim", "for a picture"])  # KiB that are left
+def test_on_a_full_disk_jobs_wait_and_are_told_so(place: Workplace, room: int):
     """A file system of two megabytes, in a mount namespace of its own: real ENOSPC, and then there is room again."""
     script = f"""
         mount -t tmpfs -o size=2m tmpfs {place.data}
-        head -c 1500k /dev/zero > {place.data}/ballast
+        {sys.executable} -m bot quota audit > said || cat said
+        head -c $(($(df -k --output=avail {place.data} | tail -1) - {room}))k /dev/zero > {place.data}/ballast
         {sys.executable} -m bot imagine '{PROMPT}' --steps 2 > said 2>&1 &
         for _ in $(seq 600); do grep -q 'disk is full' said && break; sleep 0.1; done
         grep -q 'disk is full' said && echo told

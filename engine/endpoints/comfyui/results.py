@@ -8,7 +8,7 @@ from engine.errors import EndpointError, EndpointFull, ExecutionFailed, Interrup
 from engine.model import Graph, OutputFile
 
 _OUT_OF_MEMORY = ("outofmemory", "out of memory", "allocation on device")
-_DISK_FULL = ("no space left on device", "disk quota exceeded")
+_DISK_FULL = ("no space left on device", "disk quota exceeded", "the disk is full")  # ours says the last
 _MOST_FILES = 256
 
 

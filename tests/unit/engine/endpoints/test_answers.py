@@ -1,6 +1,10 @@
 """Recorded answers become types, and refusals plain sentences."""
 
+import errno
+import os
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +21,8 @@ from engine.endpoints.comfyui.answers import (
 )
 from engine.endpoints.comfyui.messages import BadMessage
 from engine.endpoints.comfyui.results import ending_error, wanted_files
-from engine.errors import ExecutionFailed, Interrupted, OutOfMemory
+from engine.errors import EndpointError, EndpointFull, ExecutionFailed, Interrupted, OutOfMemory
+from engine.sampler.models.pictures import PictureNotSaved, write
 from tests.fakes.comfyui import recorded_answer
 
 
@@ -25,6 +30,12 @@ def entry(name: str) -> Any:
     """A recorded history entry."""
     (parsed,) = parse_history(recorded_answer(f"{name}: GET /history/{{id}}")["body"]).values()
     return parsed
+
+
+def ended_with(failure: dict[str, str]) -> EndpointError | None:
+    """The error of a prompt of which a node raised."""
+    body = {"p": {"status": {"status_str": "error", "messages": [["execution_error", failure]]}}}
+    return ending_error("gpu", parse_history(body)["p"], {})
 
 
 def test_a_success_names_its_files_and_seconds() -> None:
@@ -54,8 +65,20 @@ def test_an_interruption_and_a_failure_are_told_apart() -> None:
     ],
 )
 def test_memory_that_ran_out_is_its_own_error(failure: dict[str, str]) -> None:
-    body = {"p": {"status": {"status_str": "error", "messages": [["execution_error", failure]]}}}
-    assert isinstance(ending_error("gpu", parse_history(body)["p"], {}), OutOfMemory)
+    assert isinstance(ended_with(failure), OutOfMemory)
+
+
+@pytest.mark.parametrize("errno_", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_without_room_is_its_own_error_in_comfyuis_words_and_in_our_samplers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errno_: int
+) -> None:
+    full = OSError(errno_, os.strerror(errno_))
+    monkeypatch.setattr(Path, "write_bytes", Mock(side_effect=full))
+    with pytest.raises(PictureNotSaved) as ours:
+        write(tmp_path / "a.png", b"")
+    for raised in (full, ours.value):
+        error = ended_with({"exception_type": type(raised).__name__, "exception_message": str(raised)})
+        assert isinstance(error, EndpointFull), str(raised)
 
 
 def test_a_failures_words_carry_neither_prompt_nor_path() -> None:
