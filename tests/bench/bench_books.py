@@ -251,6 +251,8 @@ def multiply(path: Path, times: int) -> None:
                 f" INSERT INTO {table} ({listed})"
                 f" SELECT {', '.join(made)} FROM {table}, copies{kept}"
             )
+        sums = "SELECT sum(amount) FROM ledger_entry WHERE wallet_id = wallet.id"
+        connection.execute(f"UPDATE wallet SET balance = coalesce(({sums}), 0)")
         connection.commit()
 
 
