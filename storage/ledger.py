@@ -11,7 +11,7 @@ transfers: two entries under one key, of which nothing is lost.
 """
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import bindparam, case, func, select, update
 from sqlmodel import Session, col
@@ -146,11 +146,11 @@ def taken(session: Session, wallet_id: str, person_id: str, *, since: float) -> 
 
 def hold(tx: Transaction, job: Billed, policy: Policy, now: float) -> None:
     """Take the job's quote from its wallet. Raises InsufficientCredits."""
-    taken = tx.run(_TAKE, b_wallet_id=job.wallet_id, b_period=policy.period(now), b_amount=job.quote)
-    if not taken:
+    moved = tx.run(_TAKE, b_wallet_id=job.wallet_id, b_period=policy.period(now), b_amount=job.quote) == 1
+    if not moved:
         _require(tx, _granted(tx, job.wallet_id, policy, now), job.quote, policy, now)
-        tx.run(_MOVE, b_wallet_id=job.wallet_id, b_amount=-job.quote)
-    _add_entry(tx, f"hold:{job.id}", job.wallet_id, EntryKind.HOLD, -job.quote, at=now, job_id=job.id)
+    key = f"hold:{job.id}"
+    _enter(tx, key, job.wallet_id, EntryKind.HOLD, -job.quote, at=now, job_id=job.id, moved=moved)
 
 
 def requote(tx: Transaction, job: Billed, quote: int, policy: Policy, now: float) -> None:
@@ -168,7 +168,7 @@ def requote(tx: Transaction, job: Billed, quote: int, policy: Policy, now: float
     if quote > job.quote:
         _require(tx, wallet, quote - job.quote, policy, now)
     kind = EntryKind.HOLD if quote > job.quote else EntryKind.RELEASE
-    _post(tx, job, key, kind, job.quote - quote, at=now)
+    _enter(tx, key, job.wallet_id, kind, job.quote - quote, at=now, job_id=job.id)
 
 
 def settle(tx: Transaction, job: Billed, amount: int, now: float) -> int:
@@ -178,14 +178,15 @@ def settle(tx: Transaction, job: Billed, amount: int, now: float) -> int:
     """
     kept = min(amount, job.quote)
     kind = EntryKind.CHARGE if kept else EntryKind.RELEASE
-    _post(tx, job, f"settle:{job.id}", kind, job.quote - kept, at=now, charged=kept)
+    _enter(tx, f"settle:{job.id}", job.wallet_id, kind, job.quote - kept, at=now, charged=kept, job_id=job.id)
     return kept
 
 
 def refund(tx: Transaction, job: JobRow, note: str, now: float) -> None:
     """Give back all that was charged for the job; the caller clears `charged`, the key makes it happen once."""
     if job.charged:
-        _post(tx, job, f"refund:{job.id}", EntryKind.REFUND, job.charged, at=now, note=note)
+        key = f"refund:{job.id}"
+        _enter(tx, key, job.wallet_id, EntryKind.REFUND, job.charged, at=now, job_id=job.id, note=note)
         _pass_on(tx, job.id, job.wallet_id, job.charged, now)
 
 
@@ -324,28 +325,7 @@ def _grant_of(wallet: WalletRow, policy: Policy) -> int:
     return policy.grant if wallet.kind == WalletKind.PERSON else policy.community_grant
 
 
-def _post(
-    tx: Transaction,
-    job: Billed,
-    key: str,
-    kind: EntryKind,
-    amount: int,
-    *,
-    at: float,
-    charged: int = 0,
-    note: str = "",
-) -> None:
-    _enter(tx, key, job.wallet_id, kind, amount, at=at, charged=charged, job_id=job.id, note=note)
-
-
-def _enter(tx: Transaction, key: str, wallet_id: str, kind: EntryKind, amount: int, **more: Any) -> None:
-    """Write an entry, and move the balance by it."""
-    _add_entry(tx, key, wallet_id, kind, amount, **more)
-    if amount:
-        tx.run(_MOVE, b_wallet_id=wallet_id, b_amount=amount)
-
-
-def _add_entry(
+def _enter(
     tx: Transaction,
     key: str,
     wallet_id: str,
@@ -356,7 +336,9 @@ def _add_entry(
     charged: int = 0,
     job_id: str | None = None,
     note: str = "",
+    moved: bool = False,
 ) -> None:
+    """Write an entry, and move the balance by it unless it is `moved` already."""
     tx.run(
         _ADD_ENTRY,
         key=key,
@@ -368,3 +350,5 @@ def _add_entry(
         at=at,
         note=note,
     )
+    if amount and not moved:
+        tx.run(_MOVE, b_wallet_id=wallet_id, b_amount=amount)
