@@ -21,7 +21,7 @@ from storage.transaction import Transaction
 from storage.views import job_of, views_of
 
 
-def history(session: Session, person_id: str, before: str, limit: int) -> tuple[JobView, ...]:
+def history(session: Transaction, person_id: str, before: str, limit: int) -> tuple[JobView, ...]:
     """Give a page of a person's jobs; see `Gallery.history`."""
     chosen = (
         select(JobRow)
@@ -32,7 +32,7 @@ def history(session: Session, person_id: str, before: str, limit: int) -> tuple[
     if before:
         sequence = select(col(JobRow.sequence)).where(col(JobRow.id) == before).scalar_subquery()
         chosen = chosen.where(col(JobRow.sequence) < sequence)
-    return views_of(session, session.scalars(chosen).all())
+    return views_of(session, [job_of(row) for row in session.scalars(chosen)])
 
 
 def favourites(session: Session, person_id: str, before: PictureRef | None, limit: int) -> tuple[Favourite, ...]:

@@ -38,7 +38,7 @@ def open_reviews(database: Database, clock: Clock) -> Reviews:
     return SqlReviews(database, clock)
 
 
-def inbox(session: Session, community_id: str | None, limit: int, job_id: str | None = None) -> tuple[Review, ...]:
+def inbox(session: Transaction, community_id: str | None, limit: int, job_id: str | None = None) -> tuple[Review, ...]:
     """Give what waits for a decision in a community, or everywhere, oldest first; or what waits of one job."""
     chosen = select(ReviewRow).where(col(ReviewRow.state) == ReviewState.OPEN).order_by(col(ReviewRow.sequence))
     if community_id is not None:
@@ -49,7 +49,8 @@ def inbox(session: Session, community_id: str | None, limit: int, job_id: str | 
     for row in session.scalars(chosen):
         if len(found) < limit or (row.job_id, row.kind) in found:
             found[row.job_id, row.kind].append(row)
-    jobs = session.scalars(select(JobRow).where(col(JobRow.id).in_({job for job, _ in found}))).all()
+    rows_of = session.scalars(select(JobRow).where(col(JobRow.id).in_({job for job, _ in found})))
+    jobs = [views.job_of(row) for row in rows_of]
     seen = {view.job.id: view for view in views.views_of(session, jobs, withheld=True)}
     return tuple(_review(rows, seen[job]) for (job, _), rows in found.items())
 
@@ -94,7 +95,7 @@ def decide(session: Transaction, job_id: str, outcome: Outcome, reason: str, lin
     delivery = session.scalars(select(DeliveryRow).where(col(DeliveryRow.job_id) == job_id).with_for_update()).one()
     under_way = outcome is Outcome.HIDDEN and delivery.status not in _ENDED
     if under_way or not _close(session, job_id, outcome, line.actor, now):
-        return Decided(view=views.views_of(session, [job])[0], done=False)
+        return Decided(view=views.views_of(session, [views.job_of(job)])[0], done=False)
     blobs: frozenset[str] = frozenset()
     if outcome in _SCREENINGS:
         job.screening = _SCREENINGS[outcome]
@@ -113,7 +114,7 @@ def decide(session: Transaction, job_id: str, outcome: Outcome, reason: str, lin
     audit.add(session, line, now)
     session.flush()
     return Decided(
-        view=views.views_of(session, [job])[0],
+        view=views.views_of(session, [views.job_of(job)])[0],
         done=True,
         blobs=forgetting.unreferenced(session, blobs) if blobs else blobs,
     )

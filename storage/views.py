@@ -3,10 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, distinct, exists, false, func, select, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import Tuple, bindparam, case, distinct, exists, false, func, select, tuple_
 from sqlmodel import Session, col
 
 from engine.model import (
@@ -28,7 +28,7 @@ from engine.model import (
 from engine.safety.verdicts import SHOWN, Screening
 from engine.standing import Waiting
 from storage.policy import Policy
-from storage.prepared import Record
+from storage.prepared import Prepared, Record, listed, size_of, spread
 from storage.tables import (
     CommunityRow,
     FlowRow,
@@ -39,9 +39,54 @@ from storage.tables import (
     PersonRow,
     PictureRow,
     TaskRow,
+    table_of,
 )
+from storage.transaction import Transaction
 
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
+_JOB, _TASK, _PICTURE = table_of(JobRow), table_of(TaskRow), table_of(PictureRow)
+_LANE, _FLOW, _PAUSE = table_of(LaneRow), table_of(FlowRow), table_of(PauseRow)
+
+_IN_TURN = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.ready)
+_IN_LINE = tuple_(_TASK.c.lane, _TASK.c.start_tag, _TASK.c.sequence)
+_BY_ID = Prepared(select(_JOB).where(_JOB.c.id == bindparam("job_id")))
+_SHOWN_OF_TASK = [column for column in _TASK.columns if column.name not in {"graph", "inputs"}]  # these may be long
+_RUNNING = Prepared(
+    select(_TASK.c.kind, func.count().label("tasks"), func.sum(_TASK.c.cost).label("cost"))
+    .where(_TASK.c.status == TaskStatus.RUNNING)
+    .group_by(_TASK.c.kind)
+)
+_PAUSED = Prepared(select(_PAUSE.c.scope))
+_IN_LANES = Prepared(
+    select(
+        _TASK.c.lane,
+        func.count(distinct(_TASK.c.job_id)).label("jobs"),
+        func.count(distinct(_TASK.c.person_id)).label("people"),
+    )
+    .where(*_IN_TURN)
+    .group_by(_TASK.c.lane)
+)
+_WORK_UP_TO = Prepared(
+    select(_TASK.c.kind, func.sum(_TASK.c.cost).label("cost"))
+    .where(
+        *_IN_TURN,
+        tuple_(_TASK.c.lane, _TASK.c.start_tag)
+        <= tuple_(
+            bindparam("up_to_lane", type_=_TASK.c.lane.type), bindparam("up_to_tag", type_=_TASK.c.start_tag.type)
+        ),
+    )
+    .group_by(_TASK.c.kind)
+)
+_START = Prepared(
+    select(
+        select(_FLOW.c.last_finish)
+        .where(_FLOW.c.person_id == bindparam("person_id"), _FLOW.c.lane == bindparam("lane"))
+        .scalar_subquery()
+        .label("last_finish"),
+        select(_LANE.c.virtual_time).where(_LANE.c.lane == bindparam("lane")).scalar_subquery().label("virtual_time"),
+    )
+)
+_TIMES = Prepared(select(_LANE.c.lane, _LANE.c.virtual_time))
 
 
 def person_of(row: PersonRow) -> Person:
@@ -74,8 +119,8 @@ def job_from(row: Mapping[str, Any]) -> Job:
     return Job(**{**values, **typed})
 
 
-def task_of(row: TaskRow, pictures: Sequence[PictureRow]) -> Task:
-    """Give the task that a row holds, with its results in order."""
+def task_of(row: Record, pictures: Sequence[Record]) -> Task:
+    """Give the task that a row's columns hold, with its results in order."""
     return Task(
         id=row.id,
         job_id=row.job_id,
@@ -92,8 +137,8 @@ def task_of(row: TaskRow, pictures: Sequence[PictureRow]) -> Task:
     )
 
 
-def picture_of(row: PictureRow) -> Picture:
-    """Give the result that a row holds."""
+def picture_of(row: Record) -> Picture:
+    """Give the result that a row's columns hold."""
     return Picture(
         blob=row.blob,
         filename=row.filename,
@@ -123,14 +168,14 @@ def delivery_from(row: Record) -> Delivery:
     )
 
 
-def view(session: Session, job_id: str) -> JobView | None:
+def view(tx: Transaction, job_id: str) -> JobView | None:
     """Give one job as people see it."""
-    rows = session.scalars(select(JobRow).where(col(JobRow.id) == job_id)).all()
-    return views_of(session, rows)[0] if rows else None
+    row = tx.first(_BY_ID, job_id=job_id)
+    return None if row is None else views_of(tx, [job_from(row._asdict())])[0]
 
 
 def views(
-    session: Session, person_id: str | None, community_id: str | None, active: bool, limit: int
+    tx: Transaction, person_id: str | None, community_id: str | None, active: bool, limit: int
 ) -> tuple[JobView, ...]:
     """Give jobs as people see them, newest first."""
     chosen = select(JobRow).order_by(col(JobRow.sequence).desc()).limit(limit)
@@ -140,52 +185,48 @@ def views(
         chosen = chosen.where(col(JobRow.community_id) == community_id)
     if active:
         chosen = chosen.where(col(JobRow.status).in_([status for status in JobStatus if not status.ended]))
-    return views_of(session, session.scalars(chosen).all())
+    return views_of(tx, [job_of(row) for row in tx.scalars(chosen)])
 
 
-def views_of(session: Session, jobs: Sequence[JobRow], *, withheld: bool = False) -> tuple[JobView, ...]:
+def views_of(tx: Transaction, jobs: Sequence[Job], *, withheld: bool = False) -> tuple[JobView, ...]:
     """Give jobs with their tasks, results and places in the queue.
 
     Pictures that wait for a moderator, or that one has taken back, are left out unless `withheld` asks for them.
     """
+    if not jobs:
+        return ()
     ids = [job.id for job in jobs]
-    tasks: dict[str, list[TaskRow]] = defaultdict(list)
-    for task in session.scalars(select(TaskRow).where(col(TaskRow.job_id).in_(ids)).order_by(col(TaskRow.index))):
+    tasks: dict[str, list[Record]] = defaultdict(list)
+    for task in tx.rows(_tasks_of(size_of(ids)), **spread("job", ids)):
         tasks[task.job_id].append(task)
-    pictures: dict[str, list[PictureRow]] = defaultdict(list)
-    of_jobs = (
-        select(PictureRow)
-        .join(TaskRow, col(TaskRow.id) == col(PictureRow.task_id))
-        .where(col(TaskRow.job_id).in_(ids))
-        .order_by(col(PictureRow.task_id), col(PictureRow.position))
-    )
-    for picture in session.scalars(of_jobs):
+    pictures: dict[str, list[Record]] = defaultdict(list)
+    for picture in tx.rows(_pictures_of(size_of(ids)), **spread("job", ids)):
         pictures[picture.task_id].append(picture)
-    running = _running(session) if jobs else {}
-    side_by_side = _running_tasks(session) if jobs else 0
-    paused = bool(jobs) and session.get(PauseRow, "queue") is not None
+    running = tx.rows(_RUNNING)
+    work_running = {row.kind: int(row.cost) for row in running}
+    paused = tx.first(_PAUSED) is not None
     waiting = [first for job in jobs if (first := _first(tasks[job.id])) is not None]
-    places = _places(session, waiting)
-    length = queue_length(session) if waiting else 0
-    lanes = _lanes(session) if waiting else {}
+    places = _places(tx, waiting)
+    lanes = {row.lane: row for row in tx.rows(_IN_LANES)} if waiting else {}
+    times = {row.lane: row.virtual_time for row in tx.rows(_TIMES)} if waiting else {}
+    length = sum(row.jobs for row in lanes.values())
     found = []
     for job in jobs:
         position, before = places.get(job.id, (0, {}))
         first = _first(tasks[job.id])
-        virtual_time, people = lanes.get(job.lane, (0, 0)) if position else (0, 0)
-        shown = withheld or Screening(job.screening) in SHOWN
+        shown = withheld or job.screening in SHOWN
         found.append(
             JobView(
-                job=job_of(job),
+                job=job,
                 tasks=tuple(task_of(task, pictures[task.id] if shown else ()) for task in tasks[job.id]),
                 position=position,
                 queue_length=length if position else 0,
-                ahead=sum(before.values()) + sum(running.values()) if position else 0,
+                ahead=sum(before.values()) + sum(work_running.values()) if position else 0,
                 work_ahead=before,
-                work_running=running,
-                running=side_by_side,
-                depth=0 if first is None else max(0, first.start_tag - virtual_time),
-                people=people,
+                work_running=work_running,
+                running=sum(row.tasks for row in running),
+                depth=0 if first is None else max(0, first.start_tag - times.get(job.lane, 0)),
+                people=lanes[job.lane].people if position else 0,
                 kind=tasks[job.id][0].kind if tasks[job.id] else "",
                 paused=paused,
             )
@@ -193,22 +234,12 @@ def views_of(session: Session, jobs: Sequence[JobRow], *, withheld: bool = False
     return tuple(found)
 
 
-def queue_length(session: Session) -> int:
-    """Give the number of jobs of which something waits for its turn."""
-    return session.scalars(select(func.count(distinct(col(TaskRow.job_id)))).where(*_IN_TURN)).one()
-
-
-def work_before(session: Session, person_id: str, lane: Lane) -> Mapping[str, int]:
+def work_before(tx: Transaction, person_id: str, lane: Lane) -> Mapping[str, int]:
     """Give the cost of what runs, and of what comes before a new task of a person, by kind of work."""
-    flow, moved = session.get(FlowRow, (person_id, lane.value)), session.get(LaneRow, lane.value)
-    start = max(0 if flow is None else flow.last_finish, 0 if moved is None else moved.virtual_time)
-    by_kind = (
-        select(col(TaskRow.kind), func.sum(col(TaskRow.cost)))
-        .where(*_IN_TURN, tuple_(col(TaskRow.lane), col(TaskRow.start_tag)) <= tuple_(lane.value, start))
-        .group_by(col(TaskRow.kind))
-    )
-    work = Counter({row[0]: int(row[1]) for row in session.execute(by_kind)})
-    work.update(_running(session))
+    now = tx.one(_START, person_id=person_id, lane=lane)
+    start = max(now.last_finish or 0, now.virtual_time or 0)
+    work = Counter({row.kind: int(row.cost) for row in tx.rows(_WORK_UP_TO, up_to_lane=lane, up_to_tag=start)})
+    work.update({row.kind: int(row.cost) for row in tx.rows(_RUNNING)})
     return work
 
 
@@ -225,13 +256,11 @@ def waiting(session: Session, job_id: str, policy: Policy) -> Waiting | None:
     needs = {task.needs for task in tasks if task.status == TaskStatus.QUEUED}
     if job is None or not needs:
         return None
-    pause = session.get(PauseRow, "queue")
-    by_person = (
-        select(col(TaskRow.person_id), func.count(), func.count(distinct(col(TaskRow.job_id))))
-        .where(*_before(_first(tasks)))
-        .group_by(col(TaskRow.person_id))
+    pause, first = session.get(PauseRow, "queue"), _first(tasks)
+    by_person = select(_TASK.c.person_id, func.count(), func.count(distinct(_TASK.c.job_id))).where(
+        *_IN_TURN, false() if first is None else tuple_(*_stand(first)) > _IN_LINE
     )
-    before = {row[0]: (row[1], row[2]) for row in session.execute(by_person)}
+    before = {row[0]: (row[1], row[2]) for row in session.execute(by_person.group_by(_TASK.c.person_id))}
     _, own_jobs = before.pop(job.person_id, (0, 0))
     running = select(func.count()).where(
         col(TaskRow.status) == TaskStatus.RUNNING, col(TaskRow.person_id) == job.person_id
@@ -255,70 +284,67 @@ def counts(session: Session) -> dict[JobStatus, int]:
     return dict.fromkeys(JobStatus, 0) | {JobStatus(status): count for status, count in found}
 
 
-_IN_TURN = (col(TaskRow.status) == TaskStatus.QUEUED, col(TaskRow.ready).is_(True))
-_IN_LINE = tuple_(col(TaskRow.lane), col(TaskRow.start_tag), col(TaskRow.sequence))
-
-
-def _first(tasks: Sequence[TaskRow]) -> TaskRow | None:
+def _first(tasks: Sequence[Record]) -> Record | None:
     """Give the task of a job whose turn comes first; None if none waits for its turn."""
-    return min((task for task in tasks if task.ready), key=lambda task: (task.start_tag, task.sequence), default=None)
+    return min((task for task in tasks if task.ready), key=_stand, default=None)
 
 
-def _before(first: TaskRow | None) -> tuple[ColumnElement[bool], ...]:
-    """Choose the tasks whose turn comes before a task's; none where there is no such task."""
-    if first is None:
-        return (false(),)
-    return (*_IN_TURN, tuple_(*_stand(first)) > _IN_LINE)
-
-
-def _stand(task: TaskRow) -> tuple[str, int, int]:
+def _stand(task: Record) -> tuple[str, int, int]:
     """Give where a task stands in the queue; `_IN_LINE` is the same of a row."""
-    return task.lane, task.start_tag, task.sequence or 0
+    return task.lane, task.start_tag, task.sequence
 
 
-def _places(session: Session, firsts: Sequence[TaskRow]) -> Mapping[str, tuple[int, Mapping[str, int]]]:
+@lru_cache(maxsize=16)
+def _tasks_of(jobs: int) -> Prepared:
+    return Prepared(select(*_SHOWN_OF_TASK).where(_TASK.c.job_id.in_(listed("job", jobs))).order_by(_TASK.c.index))
+
+
+@lru_cache(maxsize=16)
+def _pictures_of(jobs: int) -> Prepared:
+    return Prepared(
+        select(_PICTURE)
+        .join(_TASK, _TASK.c.id == _PICTURE.c.task_id)
+        .where(_TASK.c.job_id.in_(listed("job", jobs)))
+        .order_by(_PICTURE.c.task_id, _PICTURE.c.position)
+    )
+
+
+def _place(name: str) -> Tuple:
+    """Give the place of a task as values of a statement."""
+    return tuple_(
+        bindparam(f"{name}_lane", type_=_TASK.c.lane.type),
+        bindparam(f"{name}_tag", type_=_TASK.c.start_tag.type),
+        bindparam(f"{name}_sequence", type_=_TASK.c.sequence.type),
+    )
+
+
+@cache
+def _stretch(*, from_the_front: bool) -> Prepared:
+    """Of a stretch of the queue: how many jobs' first waiting tasks, and which costs, stand there, by kind of work."""
+    earlier = _TASK.alias("earlier")
+    leads = ~exists().where(
+        earlier.c.job_id == _TASK.c.job_id,
+        case((earlier.c.ready, 1), else_=0) == 1,  # so said, no index is searched for all that are ready
+        tuple_(earlier.c.start_tag, earlier.c.sequence) < tuple_(_TASK.c.start_tag, _TASK.c.sequence),
+    )
+    counted = (func.count().filter(leads).label("jobs"), func.sum(_TASK.c.cost).label("cost"))
+    stretch = select(_TASK.c.kind, *counted).where(*_IN_TURN, _place("to") > _IN_LINE).group_by(_TASK.c.kind)
+    return Prepared(stretch if from_the_front else stretch.where(_place("from") <= _IN_LINE))
+
+
+def _places(tx: Transaction, firsts: Sequence[Record]) -> Mapping[str, tuple[int, Mapping[str, int]]]:
     """Give of each job, by its first waiting task, the position and the cost before it by kind of work.
 
     Each stretch of the queue, from one of them to the next, is read once. A job counts where its first task stands.
     """
-    earlier = aliased(TaskRow)
-    leads = ~exists().where(
-        col(earlier.job_id) == col(TaskRow.job_id),
-        case((col(earlier.ready), 1), else_=0) == 1,  # so said, no index is searched for all that are ready
-        tuple_(col(earlier.start_tag), col(earlier.sequence)) < tuple_(col(TaskRow.start_tag), col(TaskRow.sequence)),
-    )
-    by_kind = select(col(TaskRow.kind), func.count().filter(leads), func.sum(col(TaskRow.cost))).group_by(TaskRow.kind)
     found: dict[str, tuple[int, Mapping[str, int]]] = {}
     position, before = 1, Counter[str]()
-    stretch: list[ColumnElement[bool]] = []
+    passed: dict[str, Any] = {}
     for first in sorted(firsts, key=_stand):
-        for kind, jobs, cost in session.execute(by_kind.where(*_before(first), *stretch)):
-            position += jobs
-            before[kind] += int(cost)
+        to = {"to_lane": first.lane, "to_tag": first.start_tag, "to_sequence": first.sequence}
+        for row in tx.rows(_stretch(from_the_front=not passed), **to, **passed):
+            position += row.jobs
+            before[row.kind] += int(row.cost)
         found[first.job_id] = (position, dict(before))
-        stretch = [tuple_(*_stand(first)) <= _IN_LINE]
+        passed = {f"from{name.removeprefix('to')}": value for name, value in to.items()}
     return found
-
-
-def _lanes(session: Session) -> Mapping[str, tuple[int, int]]:
-    """Give each lane's virtual time, and how many people have something waiting in it."""
-    people = (
-        select(col(TaskRow.lane), func.count(distinct(col(TaskRow.person_id)))).where(*_IN_TURN).group_by(TaskRow.lane)
-    )
-    waiting = {row[0]: row[1] for row in session.execute(people)}
-    return {row.lane: (row.virtual_time, waiting.get(row.lane, 0)) for row in session.scalars(select(LaneRow))}
-
-
-def _running_tasks(session: Session) -> int:
-    chosen = select(func.count()).where(col(TaskRow.status) == TaskStatus.RUNNING)
-    return session.scalars(chosen).one()
-
-
-def _running(session: Session) -> Mapping[str, int]:
-    """Give the cost of what runs, by kind of work."""
-    by_kind = (
-        select(col(TaskRow.kind), func.sum(col(TaskRow.cost)))
-        .where(col(TaskRow.status) == TaskStatus.RUNNING)
-        .group_by(col(TaskRow.kind))
-    )
-    return {row[0]: int(row[1]) for row in session.execute(by_kind)}
