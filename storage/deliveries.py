@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlmodel import Session, col
 
 from engine.errors import AtelierError
@@ -30,6 +30,15 @@ _IN_ORDER = Prepared(
     .order_by(_TASK.c.lane, _TASK.c.start_tag, _TASK.c.sequence)
     .limit(bindparam("first"))
 )
+_POSTING = Prepared(
+    select(_DELIVERY.c.posting_at, _DELIVERY.c.repeats)
+    .where(_DELIVERY.c.id == bindparam("delivery_id"))
+    .with_for_update()
+)
+_OF_DELIVERY = update(_DELIVERY).where(_DELIVERY.c.id == bindparam("b_id"))
+_POSTS = Prepared(_OF_DELIVERY, ["posting_at", "repeats"])
+_NOT_POSTED = Prepared(_OF_DELIVERY, ["posting_at"])
+_POSTED = Prepared(_OF_DELIVERY, ["message_id", "posted_at", "posting_at"])
 _WITH_PLACE = select(_DELIVERY, _JOB.c.place.label("job_place")).join(_JOB, _JOB.c.id == _DELIVERY.c.job_id)
 
 
@@ -69,31 +78,26 @@ def positions(tx: Transaction, first: int = POSITIONS) -> dict[str, int]:
     return {job_id: position for position, job_id in enumerate(in_order, start=1)}
 
 
-def posting(session: Session, delivery_id: str, now: float, *, counted: bool) -> bool:
+def posting(tx: Transaction, delivery_id: str, now: float, *, counted: bool) -> bool:
     """Note that the message is about to be posted; True if it may have been before, which is counted if asked for."""
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+    row = tx.first(_POSTING, delivery_id=delivery_id)
     if row is None:
         return False
     again = row.posting_at is not None
     if again and counted:
-        row.repeats += 1
-        tally(session, "repeated")
-    row.posting_at = now
+        tally(tx, "repeated")
+    tx.run(_POSTS, b_id=delivery_id, posting_at=now, repeats=row.repeats + (again and counted))
     return again
 
 
-def not_posted(session: Session, delivery_id: str) -> None:
+def not_posted(tx: Transaction, delivery_id: str) -> None:
     """The platform said that it did not take the post that `posting` announced."""
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
-    if row is not None:
-        row.posting_at = None
+    tx.run(_NOT_POSTED, b_id=delivery_id, posting_at=None)
 
 
-def posted(session: Session, delivery_id: str, message_id: str, now: float) -> None:
+def posted(tx: Transaction, delivery_id: str, message_id: str, now: float) -> None:
     """Remember the one message of the job."""
-    row = session.get(DeliveryRow, delivery_id, with_for_update=True)
-    if row is not None:
-        row.message_id, row.posted_at, row.posting_at = message_id, now, None
+    tx.run(_POSTED, b_id=delivery_id, message_id=message_id, posted_at=now, posting_at=None)
 
 
 def message_gone(session: Session, delivery_id: str) -> None:

@@ -2,30 +2,36 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from engine.ids import new_id
 from engine.model import Community, Identity, Person
 from engine.policies import CommunityPolicy
 from storage import fingerprints
-from storage.tables import CommunityRow, IdentityRow, MemberRow, PersonRow, WalletKind, WalletRow
+from storage.prepared import Prepared
+from storage.tables import CommunityRow, IdentityRow, MemberRow, PersonRow, WalletKind, WalletRow, table_of
 from storage.transaction import Transaction
 from storage.views import community_of, person_of
 
+_PERSON, _IDENTITY = table_of(PersonRow), table_of(IdentityRow)
+_BEHIND = Prepared(
+    select(_PERSON, _IDENTITY.c.name.label("known_as"))
+    .join(_IDENTITY, _IDENTITY.c.person_id == _PERSON.c.id)
+    .where(_IDENTITY.c.platform == bindparam("platform"), _IDENTITY.c.external_id == bindparam("external_id"))
+)
 
-def find(session: Session, platform: str, external_id: str) -> Person | None:
+
+def find(tx: Transaction, platform: str, external_id: str) -> Person | None:
     """Find the person behind an identity, whatever their name is now."""
-    row = session.get(IdentityRow, (platform, external_id))
-    return None if row is None else person_of(session.get_one(PersonRow, row.person_id))
+    row = tx.first(_BEHIND, platform=platform, external_id=external_id)
+    return None if row is None else person_of(row)
 
 
-def known_person(session: Session, identity: Identity) -> Person | None:
+def known_person(tx: Transaction, identity: Identity) -> Person | None:
     """Find the person behind an identity; None if there is none yet, or their name has changed (`person`)."""
-    row = session.get(IdentityRow, (identity.platform, identity.id))
-    if row is None or (identity.name and row.name != identity.name):
-        return None
-    return person_of(session.get_one(PersonRow, row.person_id))
+    row = tx.first(_BEHIND, platform=identity.platform, external_id=identity.id)
+    return None if row is None or (identity.name and row.known_as != identity.name) else person_of(row)
 
 
 def person(session: Transaction, identity: Identity, now: float) -> Person:

@@ -1,9 +1,8 @@
 """What people, channels and communities have chosen."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from engine.accounts import AuditLine
@@ -11,7 +10,9 @@ from engine.ports import Clock
 from engine.ports_moderation import Preferences
 from storage import audit
 from storage.database import Database
-from storage.tables import PreferenceRow
+from storage.prepared import Prepared
+from storage.tables import PreferenceRow, table_of
+from storage.transaction import Transaction
 
 MOST = 100  # of one person, channel or community
 
@@ -21,13 +22,20 @@ def open_preferences(database: Database, clock: Clock) -> Preferences:
     return SqlPreferences(database, clock)
 
 
-def of(session: Session, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
+_CHOSEN = table_of(PreferenceRow)
+_IN_SCOPE = Prepared(
+    select(_CHOSEN.c.name, _CHOSEN.c.value)
+    .where(_CHOSEN.c.scope == bindparam("scope"), _CHOSEN.c.scope_id == bindparam("scope_id"))
+    .order_by(_CHOSEN.c.name)
+)
+
+
+def of(tx: Transaction, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
     """Give what was chosen in these scopes, by name in the order of the alphabet."""
-    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    chosen = select(PreferenceRow).where(tuple_(col(PreferenceRow.scope), col(PreferenceRow.scope_id)).in_(scopes))
-    for row in session.scalars(chosen.order_by(col(PreferenceRow.name))):
-        found[row.scope, row.scope_id][row.name] = str(row.value)
-    return {scope: found.get(scope, {}) for scope in scopes}
+    return {
+        (scope, scope_id): {row.name: str(row.value) for row in tx.rows(_IN_SCOPE, scope=scope, scope_id=scope_id)}
+        for scope, scope_id in scopes
+    }
 
 
 def put(session: Session, scope: str, scope_id: str, name: str, value: str, line: AuditLine | None, now: float) -> bool:

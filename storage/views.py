@@ -36,7 +36,6 @@ from storage.tables import (
     LaneRow,
     PaceRow,
     PauseRow,
-    PersonRow,
     PictureRow,
     TaskRow,
     table_of,
@@ -89,8 +88,8 @@ _START = Prepared(
 _TIMES = Prepared(select(_LANE.c.lane, _LANE.c.virtual_time))
 
 
-def person_of(row: PersonRow) -> Person:
-    """Give the person that a row holds."""
+def person_of(row: Record) -> Person:
+    """Give the person that a row's columns hold."""
     return Person(id=row.id, name=row.name, wallet_id=row.wallet_id, created_at=row.created_at)
 
 
