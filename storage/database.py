@@ -16,7 +16,6 @@ from storage.answers import Postbox
 from storage.driver_errors import translated
 from storage.lock import ServiceLock
 from storage.readers import Readers
-from storage.tables_base import JSON_COLUMNS
 from storage.transaction import Transaction
 from storage.writer import Fault, Writer
 
@@ -156,8 +155,8 @@ class Database:
     @classmethod
     def _open_other(cls, url: str, fault: Fault, on_read: Fault) -> Self:
         return cls._migrated(
-            writing=create_engine(url, pool_size=1, max_overflow=0, **JSON_COLUMNS),
-            reading=create_engine(url, pool_size=_READERS, max_overflow=0, **JSON_COLUMNS),
+            writing=create_engine(url, pool_size=1, max_overflow=0),
+            reading=create_engine(url, pool_size=_READERS, max_overflow=0),
             where=make_url(url).render_as_string(hide_password=True),
             path=None,
             lock=None,

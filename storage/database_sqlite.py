@@ -1,5 +1,6 @@
 """What is SQLite's own: pragmas, transactions, backup, and files that are no database."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from engine.errors import DatabaseBroken, StorageError
-from storage.tables_base import JSON_COLUMNS
 
 _MAGIC = b"SQLite format 3\x00"
+_write_json = json.JSONEncoder(separators=(",", ":")).encode
+_read_json = json.JSONDecoder().raw_decode
 COMMON_PRAGMAS = (
     "PRAGMA busy_timeout = 10000",  # ms; somebody with an SQL prompt may hold the write lock for a moment
     "PRAGMA journal_mode = WAL",
@@ -116,7 +118,8 @@ def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
         f"sqlite:///{path}",
         pool_size=pool_size,
         max_overflow=0,
-        **JSON_COLUMNS,
+        json_serializer=_write_json,
+        json_deserializer=_json_of,
         connect_args={"check_same_thread": False, "timeout": 10.0},
     )
     event.listen(engine, "connect", _on_connect(pragmas))
@@ -126,6 +129,11 @@ def _engine(path: Path, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
 
     event.listen(engine, "begin", on_begin)
     return engine
+
+
+def _json_of(text: str) -> object:
+    """Read what `_write_json` wrote, without a look for white space around it."""
+    return _read_json(text)[0]
 
 
 def _on_connect(pragmas: tuple[str, ...]) -> Callable[[DBAPIConnection, ConnectionPoolEntry], None]:

@@ -1,10 +1,8 @@
 """What every table is made of: the base class, our column types, checks by enum."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, MetaData, String, Table, text
 from sqlalchemy.engine import Dialect
@@ -13,21 +11,6 @@ from sqlmodel import SQLModel
 
 # SQLite numbers rows by itself only in a column declared INTEGER (which is 64 bits wide there).
 Sequence = BigInteger().with_variant(Integer, "sqlite")
-
-
-_write_json = json.JSONEncoder(separators=(",", ":")).encode
-_read_json = json.JSONDecoder().raw_decode
-
-
-def _from_json(text: str) -> object:
-    """Read what `_write_json` wrote, without a look for white space around it."""
-    return _read_json(text)[0]
-
-
-JSON_COLUMNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"json_serializer": _write_json, "json_deserializer": _from_json}
-)
-"""How an engine writes and reads JSON columns."""
 
 
 class Word(TypeDecorator[str]):
