@@ -210,11 +210,16 @@ def claim(tx: Transaction, wanted: Claim, policy: Policy, now: float) -> Attempt
 
 def waiting_needs(tx: Transaction, job_id: str | None) -> tuple[str, ...]:
     """Give the distinct needs of tasks that could be claimed, sorted; none while the queue is paused."""
-    if tx.first(_PAUSED) is not None:
+    if is_paused(tx):
         return ()
     if job_id is None:
         return tuple(sorted(row.needs for row in tx.rows(_NEEDS, endpoint=" ")))
     return tuple(sorted({row.needs for row in tx.rows(_NEEDS_OF_JOB, job_id=job_id) if row.ready}))
+
+
+def is_paused(tx: Transaction) -> bool:
+    """Say whether nothing is claimed now, because somebody has paused the queue."""
+    return tx.first(_PAUSED) is not None
 
 
 def backlog(session: Session) -> int:

@@ -1,7 +1,7 @@
 """Rows as the types that other rooms know, and a job's place in the queue."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, lru_cache
 from typing import Any
@@ -27,6 +27,7 @@ from engine.model import (
 )
 from engine.safety.verdicts import SHOWN, Screening
 from engine.standing import Waiting
+from storage import queue
 from storage.policy import Policy
 from storage.prepared import Prepared, Record, listed, size_of, spread
 from storage.tables import (
@@ -44,7 +45,7 @@ from storage.transaction import Transaction
 
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 _JOB, _TASK, _PICTURE = table_of(JobRow), table_of(TaskRow), table_of(PictureRow)
-_LANE, _FLOW, _PAUSE = table_of(LaneRow), table_of(FlowRow), table_of(PauseRow)
+_LANE, _FLOW = table_of(LaneRow), table_of(FlowRow)
 
 _IN_TURN = (_TASK.c.status == TaskStatus.QUEUED, _TASK.c.ready)
 _IN_LINE = tuple_(_TASK.c.lane, _TASK.c.start_tag, _TASK.c.sequence)
@@ -55,7 +56,6 @@ _RUNNING = Prepared(
     .where(_TASK.c.status == TaskStatus.RUNNING)
     .group_by(_TASK.c.kind)
 )
-_PAUSED = Prepared(select(_PAUSE.c.scope))
 _IN_LANES = Prepared(
     select(
         _TASK.c.lane,
@@ -202,17 +202,17 @@ def views_of(tx: Transaction, jobs: Sequence[Job], *, withheld: bool = False) ->
     for picture in tx.rows(_pictures_of(size_of(ids)), **spread("job", ids)):
         pictures[picture.task_id].append(picture)
     running = tx.rows(_RUNNING)
-    work_running = {row.kind: int(row.cost) for row in running}
-    paused = tx.first(_PAUSED) is not None
-    waiting = [first for job in jobs if (first := _first(tasks[job.id])) is not None]
-    places = _places(tx, waiting)
-    lanes = {row.lane: row for row in tx.rows(_IN_LANES)} if waiting else {}
-    times = {row.lane: row.virtual_time for row in tx.rows(_TIMES)} if waiting else {}
+    side_by_side, work_running = sum(row.tasks for row in running), _costs(running)
+    paused = queue.is_paused(tx)
+    firsts = {job.id: first for job in jobs if (first := _first(tasks[job.id])) is not None}
+    places = _places(tx, firsts.values())
+    lanes = {row.lane: row for row in tx.rows(_IN_LANES)} if firsts else {}
+    times = {row.lane: row.virtual_time for row in tx.rows(_TIMES)} if firsts else {}
     length = sum(row.jobs for row in lanes.values())
     found = []
     for job in jobs:
         position, before = places.get(job.id, (0, {}))
-        first = _first(tasks[job.id])
+        first = firsts.get(job.id)
         shown = withheld or job.screening in SHOWN
         found.append(
             JobView(
@@ -223,7 +223,7 @@ def views_of(tx: Transaction, jobs: Sequence[Job], *, withheld: bool = False) ->
                 ahead=sum(before.values()) + sum(work_running.values()) if position else 0,
                 work_ahead=before,
                 work_running=work_running,
-                running=sum(row.tasks for row in running),
+                running=side_by_side,
                 depth=0 if first is None else max(0, first.start_tag - times.get(job.lane, 0)),
                 people=lanes[job.lane].people if position else 0,
                 kind=tasks[job.id][0].kind if tasks[job.id] else "",
@@ -237,8 +237,8 @@ def work_before(tx: Transaction, person_id: str, lane: Lane) -> Mapping[str, int
     """Give the cost of what runs, and of what comes before a new task of a person, by kind of work."""
     now = tx.one(_START, person_id=person_id, lane=lane)
     start = max(now.last_finish or 0, now.virtual_time or 0)
-    work = Counter({row.kind: int(row.cost) for row in tx.rows(_WORK_UP_TO, up_to_lane=lane, up_to_tag=start)})
-    work.update({row.kind: int(row.cost) for row in tx.rows(_RUNNING)})
+    work = Counter(_costs(tx.rows(_WORK_UP_TO, up_to_lane=lane, up_to_tag=start)))
+    work.update(_costs(tx.rows(_RUNNING)))
     return work
 
 
@@ -281,6 +281,11 @@ def counts(session: Session) -> dict[JobStatus, int]:
     """Give how many jobs are in each status, those that no job is in included."""
     found = session.execute(select(col(JobRow.status), func.count()).group_by(col(JobRow.status)))
     return dict.fromkeys(JobStatus, 0) | {JobStatus(status): count for status, count in found}
+
+
+def _costs(rows: Sequence[Record]) -> dict[str, int]:
+    """Give the cost in each kind of work."""
+    return {row.kind: int(row.cost) for row in rows}
 
 
 def _first(tasks: Sequence[Record]) -> Record | None:
@@ -331,7 +336,7 @@ def _stretch(*, from_the_front: bool) -> Prepared:
     return Prepared(stretch if from_the_front else stretch.where(_place("from") <= _IN_LINE))
 
 
-def _places(tx: Transaction, firsts: Sequence[Record]) -> Mapping[str, tuple[int, Mapping[str, int]]]:
+def _places(tx: Transaction, firsts: Iterable[Record]) -> Mapping[str, tuple[int, Mapping[str, int]]]:
     """Give of each job, by its first waiting task, the position and the cost before it by kind of work.
 
     Each stretch of the queue, from one of them to the next, is read once. A job counts where its first task stands.

@@ -10,7 +10,6 @@ from statistics import median, quantiles
 
 from engine.model import Person
 from engine.pace import Load, Pace, kind_of, work_left
-from storage.deliveries import open_deliveries
 from storage.policy import Policy
 from tests.bench.conftest import Report
 from tests.fakes.books import NEEDS as ONLY
@@ -38,7 +37,7 @@ async def queue_times(folder: Path, queued: int) -> tuple[float, float]:
             claims = await asyncio.gather(*(opened.books.claim("gpu", NEEDS) for _ in range(AT_ONCE)))
             assert all(claims)
             times.append((time.perf_counter() - began) / AT_ONCE)
-        places = open_deliveries(opened.database, opened.clock)
+        places = opened.deliveries
         looks = []
         for _ in range(ROUNDS):
             began = time.perf_counter()

@@ -13,7 +13,6 @@ from engine.model import AttemptStatus, JobStatus, Lane, Learnt, Person, TaskSta
 from engine.policies import CommunityPolicy
 from engine.ports import Books
 from storage.books import LEASE, open_books
-from storage.deliveries import open_deliveries
 from storage.people import set_policy
 from storage.policy import Policy
 from storage.proof import prove
@@ -62,7 +61,7 @@ async def test_jobs_looked_at_together_have_the_places_that_each_has_alone(opene
         assert await books.claim("gpu", [NEEDS])
     together = {view.job.id: view for view in await books.jobs(limit=40)}
     waiting = {job_id: view.position for job_id, view in together.items() if view.position}
-    assert waiting == await open_deliveries(opened.database, opened.clock).positions()
+    assert waiting == await opened.deliveries.positions()
     assert len(waiting) > 30
     for job_id, view in together.items():
         assert await books.job(job_id) == view

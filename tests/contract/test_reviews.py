@@ -14,7 +14,6 @@ from engine.ports import Accounts, Books
 from engine.ports_moderation import Reviews
 from engine.reviews import Kind, Outcome
 from engine.safety.verdicts import Finding, Ruling, Screening, Verdict
-from storage.deliveries import open_deliveries
 from storage.proof import prove
 from storage.reviews import open_reviews
 from tests.fakes.books import NEEDS, OpenBooks, books_in, delivery_of, new_job, picture, somebody
@@ -251,7 +250,7 @@ async def test_hidden_pictures_are_taken_back_and_paid(desk: Desk) -> None:
 async def test_what_is_on_its_way_is_hidden_when_it_is_there(desk: Desk) -> None:
     job = await desk.shown(await desk.made())
     await desk.reviews.report(job.id, desk.ada.id, 0, "")
-    await open_deliveries(desk.opened.database, desk.opened.clock).again(job.id, job.place)
+    await desk.opened.deliveries.again(job.id, job.place)
     assert not (await desk.reviews.decide(job.id, Outcome.HIDDEN, "", LINE)).done
     assert len(await desk.reviews.inbox(None)) == 1
     await desk.shown(job)
@@ -293,5 +292,5 @@ async def test_forgetting_takes_reviews_along(desk: Desk) -> None:
 async def test_things_are_counted_for_ever(desk: Desk) -> None:
     for _ in range(3):
         await desk.reviews.count("refused-minors")
-    tallies = await open_deliveries(desk.opened.database, desk.opened.clock).tallies()
+    tallies = await desk.opened.deliveries.tallies()
     assert tallies["refused-minors"] == 3

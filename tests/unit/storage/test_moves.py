@@ -9,7 +9,6 @@ import pytest
 from engine.accounts import AuditLine
 from engine.model import Place
 from engine.policies import CommunityPolicy
-from storage.deliveries import open_deliveries
 from storage.moves import SqlMoves
 from storage.preferences import open_preferences
 from storage.proof import prove
@@ -39,7 +38,7 @@ async def test_everything_follows_once(opened: OpenBooks) -> None:
     for number, place in enumerate((there, elsewhere, replace(elsewhere, asked_in=OLD))):
         new = new_job(ada, f"key-{number}", community_id=club.id)
         jobs.append(await opened.books.accept(replace(new, request=replace(new.request, place=place))))
-    for delivery in await open_deliveries(opened.database, opened.clock).of_jobs([job.id for job in jobs]):
+    for delivery in await opened.deliveries.of_jobs([job.id for job in jobs]):
         await opened.books.delivery_posted(delivery.id, "77")
     moves = SqlMoves(opened.database)
     assert await moves.moved("test", OLD, NEW)

@@ -14,7 +14,6 @@ import pytest
 
 from engine.model import BoundTask, GraphInput, Picture
 from storage.blobs import FileBlobs
-from storage.deliveries import open_deliveries
 from storage.leftovers import SamplerFolders
 from storage.lock import backup_lock
 from storage.proof import prove
@@ -143,7 +142,7 @@ async def test_what_is_on_its_way_is_not_taken(home: Home) -> None:
     blobs = await home.made("k", b"picture")
     (view,) = await home.open.books.jobs()
     await home.later(40)
-    await open_deliveries(home.open.database, home.open.clock).again(view.job.id, view.job.place)
+    await home.open.deliveries.again(view.job.id, view.job.place)
     assert (await home.retention(30).sweep()).jobs == 0
     assert home.kept() == set(blobs)
 
