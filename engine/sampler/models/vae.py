@@ -39,12 +39,16 @@ class Vae:
     raises ends the work. Where a whole picture does not fit into the device's memory, it is decoded in tiles.
     """
 
-    def __init__(self, *, network: nn.Module, device: torch.device, lock: threading.Lock) -> None:
+    def __init__(
+        self, *, network: nn.Module, device: torch.device, lock: threading.Lock, together: int | None = None
+    ) -> None:
+        """`together`: how many pictures of several prompts are decoded at once; by default as many as are faster."""
         self.network = network
         self._autoencoder = cast(_Autoencoder, network)
         self._device = device
         self._lock = lock
-        self._decodings: Shared[Tensor, Tensor] = Shared(lock=lock, most=_TOGETHER if device.type == "cuda" else 1)
+        most = together or (_TOGETHER if device.type == "cuda" else 1)
+        self._decodings: Shared[Tensor, Tensor] = Shared(lock=lock, most=most)
         self._watch = _Watch()
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):
@@ -63,15 +67,19 @@ class Vae:
         return torch.cat([self._latent(plane, tile, overlap, between) for plane in torch.split(planes, 1)])
 
     def _picture(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
-        try:
-            planes = self._tiled(latent, tile, overlap, between) if tile else self._decode(latent, between)
-        except torch.OutOfMemoryError:
-            if tile:
-                raise
+        planes = self._tiled(latent, tile, overlap, between) if tile else self._whole(latent, between)
+        if planes is None:
             planes = self._tiled(latent, _FALLBACK_TILE, _FALLBACK_OVERLAP, between)
         if not bool(planes.isfinite().all()):
             raise DecodingFailed(_NOT_FINITE)
         return ((planes + 1.0) / 2.0).clamp(0.0, 1.0).movedim(1, -1)
+
+    def _whole(self, latent: Tensor, between: Between) -> Tensor | None:
+        """Decode a picture in one piece; None if it does not fit. The error, which holds activations, ends in here."""
+        try:
+            return self._decode(latent, between)
+        except torch.OutOfMemoryError:
+            return None
 
     def _tiled(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
         tiling = Tiling(size=tile // CELL, overlap=overlap // CELL, scale=Fraction(CELL))
@@ -89,16 +97,21 @@ class Vae:
         def work(latents: list[Tensor]) -> list[Tensor]:
             self._watch.between = between
             try:
-                return list(torch.split(self._run_decoder(torch.cat(latents)), 1))
-            except torch.OutOfMemoryError:
-                if len(latents) == 1:
-                    raise
-                return [self._run_decoder(latent) for latent in latents]
+                return self._at_once(latents) or [self._run_decoder(latent) for latent in latents]
             finally:
                 self._watch.between = proceed
 
         between()
         return self._decodings.do(latent, kind=latent.shape, work=work, between=between)
+
+    def _at_once(self, latents: list[Tensor]) -> list[Tensor]:
+        """Decode pictures together; none if several do not fit. The error, which holds activations, ends in here."""
+        try:
+            return list(torch.split(self._run_decoder(torch.cat(latents)), 1))
+        except torch.OutOfMemoryError:
+            if len(latents) == 1:
+                raise
+            return []
 
     def _run_decoder(self, latents: Tensor) -> Tensor:
         return self._autoencoder.decode(latents.to(self._device), return_dict=False)[0].float().cpu()

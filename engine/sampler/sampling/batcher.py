@@ -10,9 +10,9 @@ anybody's code but samplers and networks.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from traceback import clear_frames
 
 import torch
 from torch import Tensor
@@ -39,25 +39,21 @@ class _Run:
     """A task in the batcher, shared with the thread that waits for it."""
 
     trajectory: Trajectory
-    events: SimpleQueue[Step | Future[None]] = field(default_factory=SimpleQueue)
-    future: Future[None] = field(default_factory=Future)
+    events: SimpleQueue[Step | Exception | None] = field(default_factory=SimpleQueue)  # the last is how it ended
+    ended: bool = False
     abandoned: threading.Event = field(default_factory=threading.Event)
     outputs: list[Tensor | None] = field(default_factory=list)  # of the pieces of the pending evaluation
 
-    def end(self, error: BaseException | None = None) -> None:
+    def end(self, error: Exception | None = None) -> None:
         """Tell the waiter how it ended; only the first word counts."""
-        if self.future.done():
-            return
-        if error is not None:
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(None)
-        self.events.put(self.future)
+        if not self.ended:
+            self.ended = True
+            self.events.put(error)
 
     @property
     def over(self) -> bool:
         """Whether nothing more is to be done for it."""
-        return self.abandoned.is_set() or self.future.done()
+        return self.ended or self.abandoned.is_set()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +129,16 @@ class Batcher:
                 if not self._thread.is_alive():
                     raise InterruptedPrompt from None
                 continue
-            if not isinstance(event, Step):
-                return event.result()
-            on_step(event)
+            match event:
+                case Step():
+                    on_step(event)
+                case None:
+                    return
+                case _:
+                    try:
+                        raise event
+                    finally:
+                        del event  # or the error would hold itself, and the models in the frames that it came through
 
     def _work(self) -> None:
         with torch.inference_mode():
@@ -215,9 +218,12 @@ class Batcher:
         try:
             outputs = self._predict(key, [piece.rows for piece in served])
         except Exception as error:
+            clear_frames(error.__traceback__)  # they hold the network's activations
             if len(served) == 1:
                 served[0].run.end(error)
                 return
+            outputs = []
+        if not outputs:
             for piece in served:  # alone, so that only whose fault it is pays for it
                 if not piece.run.over:
                     self._serve(key, [piece])
@@ -245,18 +251,25 @@ class Batcher:
         done = 0
         while done < len(whole):
             part = whole.picked(slice(done, done + self._limits.of(key.model, key.layout)))
-            try:
-                self._limits.begin()
-                outputs.append(self._pass(key.model, part))
-            except torch.OutOfMemoryError:
-                if len(part) == 1 or self._exact:
-                    raise
+            self._limits.begin()
+            output = self._tried(key.model, part)
+            if output is None:
                 self._limits.failed(key.model, key.layout, len(part))
-            else:
-                self._limits.fitted(key.model, key.layout, self._exact or len(part))
-                done += len(part)
+                continue
+            self._limits.fitted(key.model, key.layout, self._exact or len(part))
+            outputs.append(output)
+            done += len(part)
         answer = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return list(torch.split(answer, [len(rows) for rows in batch]))
+
+    def _tried(self, model: Denoiser, rows: Rows) -> Tensor | None:
+        """Run rows through the network; None if several do not fit. The error, which holds activations, ends here."""
+        try:
+            return self._pass(model, rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1 or self._exact:
+                raise
+            return None
 
     def _pass(self, model: Denoiser, rows: Rows) -> Tensor:
         if self._exact is None:

@@ -92,7 +92,7 @@ class Trajectory:
         scene = Scene(latent=latent, noise=noise, mask=mask, negative=False)
         parts = make_parts(task.guider.prompts, task.model, scene) if self.steps else ()
         self._passes = _Passes([part for part in parts if part.role in evaluated], evaluated, task.model)
-        self._unconditional = torch.zeros_like(latent)
+        self._surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=torch.zeros_like(latent))
         self._denoised = latent  # of the latest step
         self._sampling: Sampling | None = None
         self._pending: Evaluate | None = None
@@ -108,8 +108,7 @@ class Trajectory:
         if self.steps == 0:  # one sigma: noise is added, and nothing taken away
             self._x = x
             return
-        surroundings = Surroundings(kind=self._kind, seed=self.task.seed, unconditional=lambda: self._unconditional)
-        self._sampling = self._spec.run(x, self._sigmas, surroundings)
+        self._sampling = self._spec.run(x, self._sigmas, self._surroundings)
         self._resume(next)
 
     @property
@@ -133,7 +132,7 @@ class Trajectory:
         pending = self._the_pending()
         denoised = self._passes.denoised(self._seen, pending.sigma, outputs)
         if Role.NEGATIVE in denoised:
-            self._unconditional = denoised[Role.NEGATIVE]
+            self._surroundings.unconditional = denoised[Role.NEGATIVE]
         guided = self.task.guider.combine(denoised)
         self._watch(guided)
         if self._inpainting is not None:

@@ -254,8 +254,6 @@ def _random(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
                 scale = 0.5 / parameter[0].numel() ** 0.5
                 drawn = torch.randn(parameter.shape, generator=generator, device=device)
                 parameter.copy_(drawn * scale)
-                if parameter.dim() == 4:
-                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
             else:
                 parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
     return network.eval().requires_grad_(requires_grad=False)

@@ -35,13 +35,13 @@ Sampling: TypeAlias = Generator[Evaluate, Tensor, Tensor]
 Solver: TypeAlias = "Callable[[Tensor, Tensor, Surroundings], Sampling]"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Surroundings:
-    """What some samplers need besides the sigmas."""
+    """What some samplers need besides the sigmas; whoever drives the run keeps it up to date."""
 
     kind: ModelKind
     seed: int  # of the run; also of the noise that steps add
-    unconditional: Callable[[], Tensor]  # the negative prompt's denoised latent of the latest evaluation, unguided
+    unconditional: Tensor  # the negative prompt's denoised latent of the latest evaluation, unguided
 
 
 def slope(x: Tensor, denoised: Tensor, sigma: Tensor) -> Tensor:

@@ -59,9 +59,9 @@ def dpmpp_2s_ancestral_cfg_pp(x: Tensor, sigmas: Tensor, surroundings: Surroundi
             continue
         down, up = ancestral_split(sigma, sigma_next)
         between = middle(sigma, down)
-        looked = lerp(x + denoised - surroundings.unconditional(), denoised, between / sigma)
+        looked = lerp(x + denoised - surroundings.unconditional, denoised, between / sigma)
         second = yield Evaluate(looked, between, look=True)
-        x = lerp(x + denoised - surroundings.unconditional(), second, down / sigma) + noise() * up
+        x = lerp(x + denoised - surroundings.unconditional, second, down / sigma) + noise() * up
     return x
 
 
@@ -85,7 +85,7 @@ def dpmpp_2m_cfg_pp(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sa
     previous: tuple[Tensor, Tensor] | None = None  # the step before: its unguided latent and its size in ln σ
     for sigma, sigma_next in pairwise(sigmas):
         denoised = yield Evaluate(x, sigma)
-        unguided = surroundings.unconditional()
+        unguided = surroundings.unconditional
         step = (sigma / sigma_next).log()
         shrunk = sigma_next / sigma
         moved = denoised + shrunk * (x - unguided)

@@ -52,7 +52,7 @@ def euler_cfg_pp(*, ancestral: bool) -> Solver:
                 continue
             rho, rho_next, signal = rho_of(kind, sigma), rho_of(kind, sigma_next), kind.signal(sigma_next)
             down, up = ancestral_split(rho, rho_next, 1.0 if ancestral else 0.0)
-            unguided = slope(x, kind.signal(sigma) * surroundings.unconditional(), sigma)
+            unguided = slope(x, kind.signal(sigma) * surroundings.unconditional, sigma)
             x = signal * denoised + signal * down * unguided
             if ancestral:
                 x = x + signal * up * noise()
@@ -93,7 +93,7 @@ def gradient_estimation(*, cfg_pp: bool) -> Solver:
         previous: Tensor | None = None
         for sigma, sigma_next in pairwise(sigmas):
             denoised = yield Evaluate(x, sigma)
-            d = slope(x, surroundings.unconditional() if cfg_pp else denoised, sigma)
+            d = slope(x, surroundings.unconditional if cfg_pp else denoised, sigma)
             if sigma_next == 0:
                 x = denoised
                 continue

@@ -25,7 +25,7 @@ def res_multistep(*, ancestral: bool, cfg_pp: bool) -> Solver:
         down_before = torch.zeros(())
         for place, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
             denoised = yield Evaluate(x, sigma)
-            known = surroundings.unconditional() if cfg_pp else denoised
+            known = surroundings.unconditional if cfg_pp else denoised
             down, up = ancestral_split(sigma, sigma_next, 1.0 if ancestral else 0.0)
             if previous is None or down == 0:
                 d = slope(x, known, sigma)

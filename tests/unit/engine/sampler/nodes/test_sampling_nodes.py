@@ -2,9 +2,9 @@
 
 import io
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,10 +116,12 @@ def test_progress_is_told_for_every_step(context: BenchContext) -> None:
     assert context.steps == [(number, 6) for number in range(1, 7)]
 
 
-def test_a_long_run_shows_previews_now_and_then(context: BenchContext) -> None:
-    context.on_progress = lambda _: time.sleep(0.3)  # a slow listener, so that half seconds go by
+def test_a_long_run_shows_previews_now_and_then(context: BenchContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(seconds=0.0, monotonic=lambda: clock.seconds)
+    monkeypatch.setattr("engine.sampler.nodes.sampling.time", clock)
+    context.on_progress = lambda _: setattr(clock, "seconds", clock.seconds + 0.3)
     draw(context, 0)
-    assert 1 <= len(context.previews) <= 3
+    assert len(context.previews) == 2  # at the third and the fifth of six steps
     with Image.open(io.BytesIO(context.previews[0])) as preview:
         assert preview.format == "JPEG"
         assert preview.size == (128, 96)

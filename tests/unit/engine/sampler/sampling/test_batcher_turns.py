@@ -1,5 +1,6 @@
 """Whose turn it is, and how large a pass may be."""
 
+import contextlib
 import gc
 import time
 import weakref
@@ -223,6 +224,49 @@ def test_too_little_memory_for_one_row_fails_and_leaves_the_batcher_alive(batche
     with pytest.raises(torch.OutOfMemoryError):
         batcher.sample(task(SmallToy(rows=0)))
     assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
+
+
+class Heavy(Toy):
+    """A toy whose passes hold something large, as a network's frames hold activations, and fail above some rows."""
+
+    def __init__(self, rows: int, error: type[Exception]) -> None:
+        super().__init__()
+        self.rows, self.error = rows, error
+        self.held: list[weakref.ref[Tensor]] = []
+        self.left: list[int] = []  # how many large things of earlier passes were there when a pass began
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Compute, or fail with something large in hand."""
+        self.left.append(sum(held() is not None for held in self.held))
+        large = torch.zeros(1000)
+        self.held.append(weakref.ref(large))
+        if len(rows) > self.rows:
+            raise self.error
+        return super().predict(rows)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+def test_what_a_failed_pass_held_is_let_go_before_the_next(batcher: Batcher, error: type[Exception]) -> None:
+    """An exception holds the frames that it came through, and they their tensors: the next pass needs that room."""
+    toy = Heavy(2, error)
+    together(batcher, *[task(toy, number) for number in (0, 2, 4)])  # two rows each
+    assert len(toy.left) > 1
+    assert set(toy.left) == {0}
+
+
+def test_a_run_that_failed_holds_nothing(batcher: Batcher) -> None:
+    toy = Heavy(0, torch.OutOfMemoryError)
+    gone = weakref.ref(toy)
+    gc.disable()  # no collector's help: a GPU is full long before it comes
+    try:
+        with contextlib.suppress(torch.OutOfMemoryError):
+            batcher.sample(task(toy))
+        held = toy.held[0]
+        del toy
+        batcher.sample(task(Toy()))  # the batcher has gone on
+        assert (held(), gone()) == (None, None)
+    finally:
+        gc.enable()
 
 
 def test_memory_that_runs_out_in_the_middle_hurts_nobody(batcher: Batcher) -> None:

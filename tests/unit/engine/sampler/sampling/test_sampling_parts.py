@@ -138,7 +138,7 @@ def test_a_sampler_can_read_the_unguided_negative(monkeypatch: pytest.MonkeyPatc
     def follow_negative(x: Tensor, sigmas: Tensor, surroundings: Surroundings) -> Sampling:
         for sigma, _ in pairwise(sigmas):
             yield Evaluate(x, sigma)
-            x = surroundings.unconditional()
+            x = surroundings.unconditional
         return x
 
     spec = SamplerSpec(run=follow_negative, always_negative=True)
