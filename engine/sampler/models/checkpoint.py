@@ -1,8 +1,7 @@
 """A checkpoint's networks, however its file is laid out."""
 
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from engine.sampler.models.diffusion import DiffusionModel
 from engine.sampler.models.text import TextEncoder
 from engine.sampler.models.turns import Between, proceed
 from engine.sampler.models.vae import Vae
+from engine.sampler.sampling.locks import DeviceLocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Placement:
 
     device: torch.device
     dtype: torch.dtype  # of the UNet
-    lock: threading.Lock  # held while a text encoder or an autoencoder runs on the device
+    locks: DeviceLocks = field(default_factory=DeviceLocks)  # of that device
     between: Between = proceed  # called between tensors that are read; what it raises ends the loading
 
 

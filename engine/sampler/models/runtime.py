@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import threading
 from pathlib import Path
 
 import torch
@@ -27,16 +26,13 @@ class TorchRuntime:
 
     def __init__(self, *, device: torch.device, max_batch: int, exact: bool = False, budget: int | None = None) -> None:
         self.device = device
-        placement = Placement(
-            device=device,
-            dtype=torch.float16 if device.type == "cuda" else torch.float32,
-            lock=threading.Lock(),
-        )
+        placement = Placement(device=device, dtype=torch.float16 if device.type == "cuda" else torch.float32)
         if budget is None:
             budget = int(self.memory()[0] * (_SHARE_OF_GPU if device.type == "cuda" else _SHARE_OF_RAM))
         self.models = Library(placement=placement, budget=budget)
         gauge = CudaGauge(device) if device.type == "cuda" else None
-        self.batcher = Batcher(max_batch=_ROWS_OF_A_PICTURE * max_batch, exact=exact, gauge=gauge)
+        rows = _ROWS_OF_A_PICTURE * max_batch
+        self.batcher = Batcher(max_batch=rows, exact=exact, gauge=gauge, locks=placement.locks)
 
     @property
     def device_name(self) -> str:

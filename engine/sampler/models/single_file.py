@@ -122,8 +122,8 @@ def load_single_file(path: Path, placement: Placement) -> Checkpoint:
     towers = [_tower(path, plan, tower, tensors, placement) for tower in plan.towers]
     return Checkpoint(
         model=_diffusion(plan, unet, tensors, placement),
-        text=TextEncoder(towers=towers, device=placement.device, lock=placement.lock),
-        vae=Vae(network=vae.network, device=placement.device, lock=placement.lock),
+        text=TextEncoder(towers=towers, device=placement.device, lock=placement.locks.rest),
+        vae=Vae(network=vae.network, device=placement.device, locks=placement.locks),
         size=sum(weight_bytes(network) for network in (unet.network, vae.network, *(one.network for one in towers))),
     )
 
@@ -135,7 +135,7 @@ def load_vae_file(path: Path, placement: Placement) -> Vae:
     if f"{prefix}decoder.conv_in.weight" not in tensors:
         raise ModelFileError(f"{path.name} is no autoencoder (VAE): there is none among its {len(tensors)} tensors.")
     vae = _fitted(path, "an autoencoder", lambda found: layout.autoencoder(found, prefix), tensors, placement)
-    return Vae(network=vae.network, device=placement.device, lock=placement.lock)
+    return Vae(network=vae.network, device=placement.device, locks=placement.locks)
 
 
 def _diffusion(

@@ -65,9 +65,9 @@ def _load(path: Path, placement: Placement) -> Checkpoint:
                 )
             ],
             device=placement.device,
-            lock=placement.lock,
+            lock=placement.locks.rest,
         ),
-        vae=Vae(network=vae, device=placement.device, lock=placement.lock),
+        vae=Vae(network=vae, device=placement.device, locks=placement.locks),
         size=sum(weight_bytes(network) for network in (unet, vae, text)),
     )
 

@@ -1,6 +1,6 @@
 """Autoencoders: pictures become latents and back."""
 
-import threading
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol, cast
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from engine.sampler.models.tiles import Tiling, tiled
 from engine.sampler.models.turns import Between, Shared, proceed, turn
+from engine.sampler.sampling.locks import DeviceLocks
 
 CELL = 8  # pixels a side of one latent cell
 _TOGETHER = 4  # pictures of several prompts that a GPU decodes at once; a CPU gains nothing by it
@@ -17,6 +18,9 @@ _FALLBACK_TILE, _FALLBACK_OVERLAP = 512, 64  # pixels; for pictures whose whole 
 
 class DecodingFailed(RuntimeError):
     """An autoencoder gave no picture; the sentence says what to do about it."""
+
+
+_Work = Callable[[Tensor, int, int, Between], Tensor]
 
 
 class _Distribution(Protocol):
@@ -32,23 +36,23 @@ class _Autoencoder(Protocol):
 
 
 class Vae:
-    """An autoencoder; thread-safe, it works under `lock`, for several prompts at once where that is faster.
+    """An autoencoder; thread-safe, it works under `locks.rest`, for several prompts at once where that is faster.
 
     Pictures are [batch, height, width, 3] in 0..1, latents [batch, C, height/8, width/8] unscaled; both are float32 on
     the CPU, and the autoencoder's own arithmetic is float32 too. `between` is called between its layers, and what it
-    raises ends the work. Where a whole picture does not fit into the device's memory, it is decoded in tiles.
+    raises ends the work. What does not fit into the device's memory whole is done in tiles.
     """
 
     def __init__(
-        self, *, network: nn.Module, device: torch.device, lock: threading.Lock, together: int | None = None
+        self, *, network: nn.Module, device: torch.device, locks: DeviceLocks, together: int | None = None
     ) -> None:
         """`together`: how many pictures of several prompts are decoded at once; by default as many as are faster."""
         self.network = network
         self._autoencoder = cast(_Autoencoder, network)
         self._device = device
-        self._lock = lock
+        self._locks = locks
         most = together or (_TOGETHER if device.type == "cuda" else 1)
-        self._decodings: Shared[Tensor, Tensor] = Shared(lock=lock, most=most)
+        self._decodings: Shared[Tensor, Tensor] = Shared(lock=locks.rest, most=most)
         self._watch = _Watch()
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):
@@ -64,28 +68,31 @@ class Vae:
         In tiles of `tile` pixels a side if it is not 0.
         """
         planes = cropped(pictures[..., :3]).movedim(-1, 1)
-        return torch.cat([self._latent(plane, tile, overlap, between) for plane in torch.split(planes, 1)])
+        parts = torch.split(planes, 1)
+        return torch.cat([self._as_fits(self._encoded, plane, tile, overlap, between) for plane in parts])
 
     def _picture(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
-        planes = self._tiled(latent, tile, overlap, between) if tile else self._whole(latent, between)
-        if planes is None:
-            planes = self._tiled(latent, _FALLBACK_TILE, _FALLBACK_OVERLAP, between)
+        planes = self._as_fits(self._decoded, latent, tile, overlap, between)
         if not bool(planes.isfinite().all()):
             raise DecodingFailed(_NOT_FINITE)
         return ((planes + 1.0) / 2.0).clamp(0.0, 1.0).movedim(1, -1)
 
-    def _whole(self, latent: Tensor, between: Between) -> Tensor | None:
-        """Decode a picture in one piece; None if it does not fit. The error, which holds activations, ends in here."""
+    def _as_fits(self, work: _Work, given: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+        """Do some work as asked; where memory is too short for that, in tiles and alone on the device."""
         try:
-            return self._decode(latent, between)
+            return work(given, tile, overlap, between)
         except torch.OutOfMemoryError:
-            return None
+            pass  # and it ends here, for it holds activations
+        with turn(self._locks.passes, between):
+            return work(given, tile or _FALLBACK_TILE, overlap if tile else _FALLBACK_OVERLAP, between)
 
-    def _tiled(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+    def _decoded(self, latent: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+        if not tile:
+            return self._decode(latent, between)
         tiling = Tiling(size=tile // CELL, overlap=overlap // CELL, scale=Fraction(CELL))
         return tiled(latent, tiling, lambda part: self._decode(part, between))
 
-    def _latent(self, plane: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
+    def _encoded(self, plane: Tensor, tile: int, overlap: int, between: Between) -> Tensor:
         if not tile:
             return self._encode(plane, between)
         # Tiles, halves of them too, and the steps between them are whole cells.
@@ -119,7 +126,7 @@ class Vae:
     @torch.inference_mode()
     def _encode(self, plane: Tensor, between: Between) -> Tensor:
         between()
-        with turn(self._lock, between):
+        with turn(self._locks.rest, between):
             self._watch.between = between
             try:
                 encoded = self._autoencoder.encode((plane * 2.0 - 1.0).to(self._device), return_dict=False)[0]

@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.sampler.nodes.registry import InterruptedPrompt
 from engine.sampler.sampling.denoiser import Denoiser, Rows, lengths_fit, stacked
 from engine.sampler.sampling.limits import Gauge, NoGauge, RowLimits
+from engine.sampler.sampling.locks import DeviceLocks
 from engine.sampler.sampling.trajectory import Sampled, SampleTask, Trajectory
 
 _POLL = 0.1  # seconds between looks at a waiter's interrupt flag
@@ -81,9 +82,17 @@ class Batcher:
     same picture whatever the company, because it is the size of a pass that makes a device choose its arithmetic.
     """
 
-    def __init__(self, *, max_batch: int = 16, exact: bool = False, gauge: Gauge | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_batch: int = 16,
+        exact: bool = False,
+        gauge: Gauge | None = None,
+        locks: DeviceLocks | None = None,
+    ) -> None:
         self._limits = RowLimits(max_batch, NoGauge() if exact or gauge is None else gauge)
         self._exact = max_batch if exact else None
+        self._locks = locks or DeviceLocks()
         self._inbox: SimpleQueue[_Run | None] = SimpleQueue()  # None wakes the thread up to close
         self._closing = threading.Event()
         self._groups: dict[_Key, deque[_Piece]] = {}  # none is empty; owned by the thread
@@ -252,7 +261,8 @@ class Batcher:
         while done < len(whole):
             part = whole.picked(slice(done, done + self._limits.of(key.model, key.layout)))
             self._limits.begin()
-            output = self._tried(key.model, part)
+            with self._locks.passes:
+                output = self._tried(key.model, part)
             if output is None:
                 self._limits.failed(key.model, key.layout, len(part))
                 continue
@@ -263,13 +273,14 @@ class Batcher:
         return list(torch.split(answer, [len(rows) for rows in batch]))
 
     def _tried(self, model: Denoiser, rows: Rows) -> Tensor | None:
-        """Run rows through the network; None if several do not fit. The error, which holds activations, ends here."""
+        """Run rows through the network; None if they do not fit but fewer might."""
         try:
             return self._pass(model, rows)
-        except torch.OutOfMemoryError:
-            if len(rows) == 1 or self._exact:
-                raise
-            return None
+        except torch.OutOfMemoryError:  # it ends here, for it holds activations
+            if len(rows) > 1 and not self._exact:
+                return None
+        with self._locks.rest:
+            return self._pass(model, rows)
 
     def _pass(self, model: Denoiser, rows: Rows) -> Tensor:
         if self._exact is None:

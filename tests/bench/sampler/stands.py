@@ -1,7 +1,6 @@
 """What is measured: networks on a device, drawn with by a plain diffusers loop and by our sampler."""
 
 import copy
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from engine.sampler.sampling.denoiser import Extras, Rows, Scene
 from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.kinds import Discrete, LatentSpace, ModelKind
 from engine.sampler.sampling.limits import CudaGauge
+from engine.sampler.sampling.locks import DeviceLocks
 from engine.sampler.sampling.noise import initial_noise
 from engine.sampler.sampling.schedules import sigmas_for
 from engine.sampler.sampling.trajectory import SampleTask
@@ -192,7 +192,7 @@ def of_checkpoint(name: str, path: Path, device: torch.device, *, max_batch: int
         encoded = loaded.text.encode(prompt)
         return Condition(embeddings=encoded.embeddings, pooled=encoded.pooled)
 
-    return _stand(name, loaded.model, loaded.vae, encode, max_batch)
+    return _stand(name, loaded.model, loaded.vae, encode, max_batch, placement.locks)
 
 
 def of_random_xl(device: torch.device, *, max_batch: int) -> Stand:
@@ -216,10 +216,11 @@ def of_random_xl(device: torch.device, *, max_batch: int) -> Stand:
         embeddings = torch.randn(1, _XL_TOKENS, _XL_WIDTH, generator=generator)
         return Condition(embeddings=embeddings, pooled=torch.randn(1, _XL_POOLED, generator=generator))
 
-    return _stand("SDXL", model, Vae(network=vae, device=device, lock=placement.lock), encode, max_batch)
+    decoder = Vae(network=vae, device=device, locks=placement.locks)
+    return _stand("SDXL", model, decoder, encode, max_batch, placement.locks)
 
 
-def _stand(name: str, model: DiffusionModel, vae: Vae, encode: Encode, max_batch: int) -> Stand:
+def _stand(name: str, model: DiffusionModel, vae: Vae, encode: Encode, max_batch: int, locks: DeviceLocks) -> Stand:
     gauge = CudaGauge(model.device) if model.device.type == "cuda" else None
     return Stand(
         name=name,
@@ -228,13 +229,13 @@ def _stand(name: str, model: DiffusionModel, vae: Vae, encode: Encode, max_batch
         plain_unet=_as_diffusers_has_it(model.network),
         plain_vae=_as_diffusers_has_it(vae.network),
         encode=encode,
-        batcher=Batcher(max_batch=max_batch, gauge=gauge),
+        batcher=Batcher(max_batch=max_batch, gauge=gauge, locks=locks),
     )
 
 
 def _placement(device: torch.device) -> Placement:
     dtype = torch.float16 if device.type == "cuda" else torch.float32
-    return Placement(device=device, dtype=dtype, lock=threading.Lock())
+    return Placement(device=device, dtype=dtype)
 
 
 def _as_diffusers_has_it(network: nn.Module) -> nn.Module:

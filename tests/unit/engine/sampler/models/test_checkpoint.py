@@ -1,7 +1,6 @@
 """Checkpoints are known by their tensors alone, and what cannot be used is refused in a sentence with its name."""
 
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ UNET = "model.diffusion_model."
 
 @pytest.fixture
 def placement() -> Placement:
-    return Placement(device=torch.device("cpu"), dtype=torch.float32, lock=threading.Lock())
+    return Placement(device=torch.device("cpu"), dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """SD 2.x, SDXL, its refiner and inpainting checkpoints: known by their tensors, loaded, encoded and drawn with."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +25,7 @@ MAKERS: dict[str, Callable[[], families.Shapes]] = {
     "refiner": families.small_refiner,
     "inpainting": families.small_sd1_inpainting,
 }
-PLACEMENT = Placement(device=torch.device("cpu"), dtype=torch.float32, lock=threading.Lock())
+PLACEMENT = Placement(device=torch.device("cpu"), dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")

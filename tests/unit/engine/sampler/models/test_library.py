@@ -18,7 +18,7 @@ from engine.sampler.nodes.registry import InterruptedPrompt
 from tests.unit.engine.sampler.nodes.bench import TINY
 from tests.unit.engine.sampler.small_checkpoint import write_small
 
-PLACEMENT = Placement(device=torch.device("cpu"), dtype=torch.float32, lock=threading.Lock())
+PLACEMENT = Placement(device=torch.device("cpu"), dtype=torch.float32)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """LoRA files in every naming, added to networks that stay as they are, and refused when they do not belong."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 def library() -> Library:
-    placement = Placement(device=torch.device("cpu"), dtype=torch.float32, lock=threading.Lock())
+    placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
     return Library(placement=placement, budget=1 << 34)
 
 

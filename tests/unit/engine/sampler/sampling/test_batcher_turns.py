@@ -17,6 +17,7 @@ from engine.sampler.sampling.batcher import Batcher
 from engine.sampler.sampling.denoiser import Rows
 from engine.sampler.sampling.guidance import Guidance
 from engine.sampler.sampling.limits import NoGauge, RowLimits
+from engine.sampler.sampling.locks import DeviceLocks
 from tests.unit.engine.sampler.sampling.company import SlowToy, in_thread, solo, task, together
 from tests.unit.engine.sampler.sampling.toy import Toy, words
 
@@ -224,6 +225,26 @@ def test_too_little_memory_for_one_row_fails_and_leaves_the_batcher_alive(batche
     with pytest.raises(torch.OutOfMemoryError):
         batcher.sample(task(SmallToy(rows=0)))
     assert batcher.sample(task(Toy())).latent.shape == (1, 4, 4, 4)
+
+
+def test_a_row_that_does_not_fit_beside_other_work_waits_for_that_to_end() -> None:
+    """Words or an autoencoder have the memory: alone on the device there is room."""
+    locks = DeviceLocks()
+
+    class Crowded(Toy):
+        def predict(self, rows: Rows) -> Tensor:
+            if not locks.rest.locked():
+                raise torch.OutOfMemoryError("full")
+            return super().predict(rows)
+
+    crowded = Batcher(max_batch=8, locks=locks)
+    try:
+        one = task(Crowded(), 2)
+        torch.testing.assert_close(crowded.sample(one).latent, solo(one), rtol=1e-4, atol=1e-4)
+    finally:
+        crowded.close()
+    assert not locks.passes.locked()
+    assert not locks.rest.locked()
 
 
 class Heavy(Toy):
