@@ -18,8 +18,9 @@ NEEDED_SHARE = 0.75
 def table(reports: list[Report]) -> str:
     """The figures of all storms."""
     lines = [
-        "| seed | jobs | done | kills | hit | 429 | 500 | silent | repeated | cut | full | doubled | problems | s |",
-        "|" + "---|" * 14,
+        "| seed | jobs | done | kills | hit | held | 429 | 500 | silent | repeated | cut | full | doubled "
+        "| problems | s |",
+        "|" + "---|" * 15,
     ]
     for one in reports:
         kills = ", ".join(f"{count} {kind}" for kind, count in sorted(one.kills.items()))
@@ -29,6 +30,7 @@ def table(reports: list[Report]) -> str:
             one.verdict.done,
             f"{sum(one.kills.values())} ({kills})",
             one.in_flight,
+            one.verdict.held,
             one.platform.too_many,
             one.platform.broken,
             one.platform.answers_lost,

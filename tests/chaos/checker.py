@@ -22,7 +22,28 @@ class Verdict:
     jobs: int
     done: int
     ends: Counter[str]  # how jobs ended: the status, and the reason where there is one
+    held: int  # times that a moderator held a job
     doubled: int  # messages beyond a job's first, where the platform has no idempotent way
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingJob:
+    """A job that a moderator can steer."""
+
+    id: str
+    status: str
+    platform: str
+    chat: str
+
+
+def waiting(database: Path) -> list[WaitingJob]:
+    """What waits or is held right now."""
+    rows = _rows(database, "SELECT id, status, place FROM job WHERE status IN ('queued', 'held')")
+    places = [json.loads(place) for _, _, place in rows]
+    return [
+        WaitingJob(id=id, status=status, platform=place["platform"], chat=place["chat"])
+        for (id, status, _), place in zip(rows, places, strict=True)
+    ]
 
 
 def open_jobs(database: Path) -> int:
@@ -41,8 +62,11 @@ def check(database: Path, platform: Platform, wire: Wire) -> Verdict:
         connection.row_factory = sqlite3.Row
         jobs = {row["id"]: dict(row) for row in connection.execute("SELECT * FROM job")}
         pictures = _pictures(connection)
+        held = "SELECT count(*) FROM transition WHERE life = 'job' AND status = 'held'"
+        times_held = int(connection.execute(held).fetchone()[0])
         problems = [
             *_stuck(connection),
+            *_ran_while_held(connection),
             *_lost(jobs, platform),
             *_money(connection, jobs, pictures),
             *_shown(jobs, pictures, platform),
@@ -53,16 +77,21 @@ def check(database: Path, platform: Platform, wire: Wire) -> Verdict:
         jobs=len(jobs),
         done=sum(job["status"] == "done" for job in jobs.values()),
         ends=Counter(f"{job['status']} {job['reason']}".strip() for job in jobs.values()),
+        held=times_held,
         doubled=_doubled(platform),
     )
 
 
 def _count(database: Path, query: str) -> int:
+    return sum(count for (count,) in _rows(database, query))
+
+
+def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
     try:
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
-            return int(connection.execute(query).fetchone()[0])
+            return connection.execute(query).fetchall()
     except sqlite3.OperationalError:  # not there yet
-        return 0
+        return []
 
 
 def _stuck(connection: sqlite3.Connection) -> Iterator[str]:
@@ -76,6 +105,16 @@ def _stuck(connection: sqlite3.Connection) -> Iterator[str]:
         marks = ", ".join("?" * len(states))
         for row in connection.execute(f"SELECT id, status FROM {table} WHERE status IN ({marks})", states):
             yield f"{table} {row['id']} is stuck: {row['status']}"
+
+
+def _ran_while_held(connection: sqlite3.Connection) -> Iterator[str]:
+    held: set[str] = set()
+    query = "SELECT job_id, life, status FROM transition WHERE life IN ('job', 'task') ORDER BY sequence"
+    for job, life, status in connection.execute(query):
+        if life == "job":
+            (held.add if status == "held" else held.discard)(job)
+        elif status == "running" and job in held:
+            yield f"job {job} ran while it was held"
 
 
 def _lost(jobs: dict[str, dict[str, Any]], platform: Platform) -> Iterator[str]:

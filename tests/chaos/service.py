@@ -28,12 +28,14 @@ from bot.serve import serve_forever
 from bot.service import Service
 from engine.clock import SystemClock
 from engine.errors import DeliveryUnanswered, FloodWait, MessageGone
-from engine.model import Identity, Place
+from engine.model import Identity, Place, Power
 from engine.ports import Blobs
 from tests.chaos.faults import Tripwire, Wired, wired
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 PLATFORMS = ("with-nonce", "without-nonce")
+MODERATOR = "moderator"
+"""Who moderates every chat."""
 
 
 class BentClock(SystemClock):
@@ -107,6 +109,7 @@ class ChaosAdapter:
                 line=event["line"],
                 images={"image": self._image} if event["image"] else {},
                 community=event["chat"],
+                power=Power.MODERATOR if event["person"] == MODERATOR else Power.MEMBER,
                 confirmed=True,
             ),
         )

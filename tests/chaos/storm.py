@@ -24,7 +24,7 @@ from tests.chaos.checker import Verdict
 from tests.chaos.disk import Disk, small_disk
 from tests.chaos.faults import BOT_POINTS, WIRE_POINTS
 from tests.chaos.platform import Event, Platform, Tally
-from tests.chaos.service import PLATFORMS
+from tests.chaos.service import MODERATOR, PLATFORMS
 from tests.chaos.wire import Wire
 
 EXPECTED = (-signal.SIGKILL, Exit.NOT_STARTED)
@@ -106,8 +106,10 @@ class Storm:
             try:
                 await self._start_sampler(port)
                 people = asyncio.create_task(self._people(platform, Random(random.random())))
+                moderator = asyncio.create_task(self._moderate(platform, Random(random.random())))
                 await self._rage(platform, wire, port, disk, random)
                 await self._calm(platform, people)
+                moderator.cancel()
             finally:
                 await self._end(self._bot)
                 await self._end(self._sampler)
@@ -209,6 +211,28 @@ slots = 6
             if random.random() < 0.05:
                 platform.happen([self._event(number, random, extra=random.choice(("cancel", "queue", "info")))])
 
+    async def _moderate(self, platform: Platform, random: Random) -> None:
+        """Hold and move what waits, and release it again; when the storm is over only that."""
+        for number in count():
+            await asyncio.sleep(random.uniform(0.2, 1.0))
+            waiting = checker.waiting(self.database)
+            held = [job for job in waiting if job.status == "held"]
+            if held and (random.random() < 0.4 or not platform.misbehaving):
+                verb, job = "release", random.choice(held)
+            elif waiting and platform.misbehaving:
+                verb, job = random.choice(("hold", "hold", "move")), random.choice(waiting)
+            else:
+                continue
+            event = Event(
+                id=f"m{number}",
+                platform=job.platform,
+                person=MODERATOR,
+                chat=job.chat,
+                command="mod",
+                line=f"{verb} {job.id}",
+            )
+            platform.happen([event])
+
     def _room_for_more(self, platform: Platform) -> bool:
         """Whether it is time for the next request: people must not have all they want before the last death."""
         rounds = min(sum(self.kills.values()) + 1, self.plan.kills)
@@ -289,7 +313,7 @@ slots = 6
 
     def _count(self, kind: str, platform: Platform) -> None:
         self.kills[kind] += 1
-        answering = any(event.handed for event in platform.unanswered)
+        answering = any(event.handed and event.person != MODERATOR for event in platform.unanswered)
         self.in_flight += bool(checker.open_jobs(self.database)) or answering
 
     def _on_wire(self, point: str) -> None:
