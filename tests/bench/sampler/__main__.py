@@ -22,8 +22,9 @@ _TINY = Path(__file__).parents[3] / "config" / "models" / "tiny"
 _MAX_BATCH = 16
 _GPU_MAX_BATCH = 64  # rows: 32 people, each with a negative prompt
 _CROWDS = (1, 8, 32)
+_SHORTAGES = (15, 7, 4)  # GiB beside the weights
 _MACHINES = ("tiny", "sd15", "gpu")
-_KINDS = ("alone", "together", "joining", "company", "alternating", "crowd")
+_KINDS = ("alone", "together", "joining", "company", "alternating", "crowd", "shortage")
 
 Scene = tuple[str, Callable[[], Iterator[Line]]]
 
@@ -76,9 +77,13 @@ def _gpu(pairs: int) -> Iterator[Scene]:
     gpu = torch.device("cuda", 0)
     stand = of_checkpoint("SD 1.5", random_sd15(), gpu, max_batch=_GPU_MAX_BATCH)
     yield from _on_gpu(stand, Job(width=512, height=512, steps=20), pairs)
+    stand.batcher.close()
     del stand
     stand = of_random_xl(gpu, max_batch=_GPU_MAX_BATCH)
     yield from _on_gpu(stand, Job(width=1024, height=1024, steps=20), pairs)
+    for gib in _SHORTAGES:
+        yield "shortage", partial(scenes.shortage, stand, Job(width=1024, height=1024, steps=4), 16, gib=gib)
+    stand.batcher.close()
 
 
 def _on_gpu(stand: Stand, job: Job, pairs: int) -> Iterator[Scene]:
@@ -87,7 +92,6 @@ def _on_gpu(stand: Stand, job: Job, pairs: int) -> Iterator[Scene]:
         yield "crowd", partial(scenes.crowd, stand, job, people, rounds=max(1, 16 // people))
     yield "joining", lambda: scenes.joining(stand, job)
     yield "company", lambda: scenes.company(stand, job)
-    stand.batcher.close()
 
 
 def _title(name: str) -> str:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 
+import torch
+
 from tests.bench.sampler.measure import interleaved, seconds_of
 from tests.bench.sampler.stands import Job, Stand
 
@@ -135,6 +137,32 @@ def crowd(stand: Stand, job: Job, people: int, *, rounds: int) -> Iterator[Line]
         f"{max(rows)}), the UNet has the GPU for {busy:.0%} of the time"
     )
     yield f"{_named(stand, job)}, fp16: {people} people at once, to the plain loop", f"{rate * plain / 60:.2f}", figures
+
+
+def shortage(stand: Stand, job: Job, people: int, *, gib: float) -> Iterator[Line]:
+    """Many people on a GPU of which torch may have so much beside what is allocated already: who gets a picture."""
+    torch.cuda.empty_cache()
+    allowed = torch.cuda.memory_allocated() + gib * 2**30
+    torch.cuda.set_per_process_memory_fraction(allowed / torch.cuda.mem_get_info()[1])
+    stand.model.forget()
+    begun = time.perf_counter()
+    try:
+        with ThreadPoolExecutor(people) as pool:
+            drawn = list(pool.map(lambda number: _is_drawn(stand, job, 5 * _FAR + number), range(people)))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    rows = [size for _, _, size in stand.model.passes]
+    what = f"{_named(stand, job)}, fp16: pictures for {people} people at once with {gib:g} GiB beside the weights"
+    figures = f"in {time.perf_counter() - begun:.1f} s, at most {max(rows, default=0)} rows a pass"
+    yield what, f"{sum(drawn)} of {people}", figures
+
+
+def _is_drawn(stand: Stand, job: Job, number: int) -> bool:
+    try:
+        stand.ours(job, number)
+    except torch.OutOfMemoryError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

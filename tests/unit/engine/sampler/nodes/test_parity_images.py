@@ -1,17 +1,22 @@
 """Whole workflows against the pictures that ComfyUI made of them: no channel off by more than 2 of 255.
 
 The checkpoint has the true architecture of SD 1.5 and random weights (made once a machine, see random_checkpoint.py).
+Where there is a GPU, it draws them too, in half precision; but for those whose steps add noise, for that is the GPU's
+own, in ComfyUI as well.
 """
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from engine.sampler.models.runtime import TorchRuntime
 from engine.sampler.nodes.registry import NodeResult
 from tests.unit.engine.sampler.nodes.bench import DATA, BenchContext, BenchFolders, run_graph
 from tests.unit.engine.sampler.random_checkpoint import NAME, random_sd15
@@ -25,6 +30,8 @@ DRAWING = [
     if any(node["class_type"] == "CheckpointLoaderSimple" for node in CASES[name]["prompt"].values())
 ]
 PLAIN = [name for name in CASES if name not in DRAWING]
+NOISY_STEPS = {"txt2img_batch2_odd_size"}  # euler_ancestral
+ON_GPU = [name for name in DRAWING if name not in NOISY_STEPS and torch.cuda.is_available()]
 
 
 def _pixels(path: Path) -> "np.ndarray[Any, np.dtype[np.int16]]":
@@ -56,9 +63,17 @@ def test_pictures_alone(name: str, context: BenchContext) -> None:
     _check(context, name)
 
 
-@pytest.mark.parametrize("name", DRAWING)
+@pytest.fixture(scope="module")
+def gpu_runtime() -> Iterator[TorchRuntime]:
+    made = TorchRuntime(device=torch.device("cuda", 0), max_batch=16)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("name", "where"), [*((n, "runtime") for n in DRAWING), *((n, "gpu_runtime") for n in ON_GPU)])
 @pytest.mark.timeout(600)
-def test_drawing(name: str, context: BenchContext) -> None:
+def test_drawing(name: str, where: str, context: BenchContext, request: pytest.FixtureRequest) -> None:
+    context.runtime = request.getfixturevalue(where)
     checkpoints = {NAME: random_sd15()}
     context.folders = BenchFolders(base=context.folders.base, checkpoints=checkpoints)
     write_recorded_lora(context.folders.base / "loras" / LORA_NAME)
