@@ -15,19 +15,17 @@ from storage.tables import PreferenceRow, table_of
 from storage.transaction import Transaction
 
 MOST = 100  # of one person, channel or community
-
-
-def open_preferences(database: Database, clock: Clock) -> Preferences:
-    """Give the preferences of an open database; closing the database stays with the caller."""
-    return SqlPreferences(database, clock)
-
-
 _CHOSEN = table_of(PreferenceRow)
 _IN_SCOPE = Prepared(
     select(_CHOSEN.c.name, _CHOSEN.c.value)
     .where(_CHOSEN.c.scope == bindparam("scope"), _CHOSEN.c.scope_id == bindparam("scope_id"))
     .order_by(_CHOSEN.c.name)
 )
+
+
+def open_preferences(database: Database, clock: Clock) -> Preferences:
+    """Give the preferences of an open database; closing the database stays with the caller."""
+    return SqlPreferences(database, clock)
 
 
 def of(tx: Transaction, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:

@@ -111,8 +111,10 @@ def _ran_while_held(connection: sqlite3.Connection) -> Iterator[str]:
     held: set[str] = set()
     query = "SELECT job_id, life, status FROM transition WHERE life IN ('job', 'task') ORDER BY sequence"
     for job, life, status in connection.execute(query):
-        if life == "job":
-            (held.add if status == "held" else held.discard)(job)
+        if status == "held":
+            held.add(job)
+        elif life == "job":
+            held.discard(job)
         elif status == "running" and job in held:
             yield f"job {job} ran while it was held"
 

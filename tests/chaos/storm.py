@@ -109,7 +109,7 @@ class Storm:
                 moderator = asyncio.create_task(self._moderate(platform, Random(random.random())))
                 await self._rage(platform, wire, port, disk, random)
                 await self._calm(platform, people)
-                moderator.cancel()
+                await stopped(moderator)
             finally:
                 await self._end(self._bot)
                 await self._end(self._sampler)
@@ -342,9 +342,14 @@ slots = 6
         assert self._bot is not None
         self._bot.terminate()
         await self._bot.wait()
-        people.cancel()  # they have all they want, unless something hung
-        with suppress(asyncio.CancelledError):
-            await people
+        await stopped(people)  # they have all they want, unless something hung
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    """Stop a task; what it failed with before is raised."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def free_port() -> int:

@@ -14,13 +14,11 @@ from engine.sampler.sampling.locks import DeviceLocks
 CELL = 8  # pixels a side of one latent cell
 _TOGETHER = 4  # pictures of several prompts that a GPU decodes at once; a CPU gains nothing by it
 _FALLBACK_TILE, _FALLBACK_OVERLAP = 512, 64  # pixels; for pictures whose whole does not fit into memory
+_Work = Callable[[Tensor, int, int, Between], Tensor]  # of planes, a tile and its overlap in pixels
 
 
 class DecodingFailed(RuntimeError):
     """An autoencoder gave no picture; the sentence says what to do about it."""
-
-
-_Work = Callable[[Tensor, int, int, Between], Tensor]
 
 
 class _Distribution(Protocol):

@@ -231,8 +231,6 @@ class Batcher:
             if len(served) == 1:
                 served[0].run.end(error)
                 return
-            outputs = []
-        if not outputs:
             for piece in served:  # alone, so that only whose fault it is pays for it
                 if not piece.run.over:
                     self._serve(key, [piece])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class DeviceLocks:
     """A device's two kinds of work: the denoiser's passes, and the rest (words and autoencoders).
 
-    Each holds its lock while it works, so that both go on side by side. Who cannot do even the least of its work for
-    want of memory tries once more with both, alone on the device; `passes` is taken before `rest`.
+    Each holds its lock while it works, so that both go on side by side. A pass or an autoencoder that lacks memory for
+    even the least of its work tries once more with both, alone on the device; `passes` is taken before `rest`.
     """
 
     passes: threading.Lock = field(default_factory=threading.Lock)
