@@ -42,7 +42,10 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run until the block ends. A loop that breaks ends the block with its error: no half-dead service."""
+        """Run until the block ends. A loop that breaks ends the block with its error: no half-dead service.
+
+        The platforms stay connected until the loops have ended: the delivery waits for the answers to what it sent.
+        """
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(self._dispatcher.run(), name="dispatcher"),
@@ -55,10 +58,11 @@ class Service:
                     await adapter.start(self._handle)
                 yield
             finally:
-                for adapter in self._adapters:
-                    await adapter.stop()
                 for loop in loops:
                     loop.cancel()
+                await asyncio.wait(loops)
+                for adapter in self._adapters:
+                    await adapter.stop()
 
     async def _handle(self, command: Command) -> Reply:
         reply = await self._commands.handle(command)

@@ -39,6 +39,7 @@ class OnTelegram:
             yield service
         finally:
             service.process.terminate()
+            await asyncio.to_thread(service.process.wait)
             await asyncio.to_thread(running.__exit__, None, None, None)
 
     async def result(self, who: Person, chat: Chat, words: str, *, after: Message | None = None) -> Message:

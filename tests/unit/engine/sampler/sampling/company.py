@@ -28,6 +28,32 @@ class SlowToy(Toy):
         return super().predict(rows)
 
 
+class Gathering(Toy):
+    """A toy that keeps one pass from ending until so many runs are in line; each is given `look` as interrupt check."""
+
+    def __init__(self, runs: int, *, at: int = 0) -> None:
+        """`at` is the number of that pass, from 0."""
+        super().__init__()
+        self.waits = threading.Event()
+        self._at = at
+        self._gathered = threading.Event()
+        self._in_line = threading.Barrier(runs, action=self._gathered.set)
+        self._mine = threading.local()
+
+    def look(self) -> None:
+        """Wait for the others, where the run that looks is in line: it looks once before it is."""
+        self._mine.looks = getattr(self._mine, "looks", 0) + 1
+        if self._mine.looks == 2:
+            self._in_line.wait(30)
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Compute, when everybody is in line."""
+        if len(self.calls) == self._at:
+            self.waits.set()
+            assert self._gathered.wait(30)
+        return super().predict(rows)
+
+
 def task(toy: Toy, number: int = 0, *, steps: int = 8, size: int = 4, prompt: float = 0.25) -> SampleTask:
     """Make a task that differs from its neighbours in everything that may differ in one pass."""
     shape = (1 + number % 2, 4, size, size)
@@ -57,7 +83,8 @@ def together(batcher: Batcher, *tasks: SampleTask) -> list[Tensor]:
 
     def run(one: SampleTask) -> Tensor:
         barrier.wait()
-        return batcher.sample(one).latent
+        look = one.model.look if isinstance(one.model, Gathering) else lambda: None
+        return batcher.sample(one, check_interrupted=look).latent
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return list(pool.map(run, tasks))
