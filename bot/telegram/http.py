@@ -50,7 +50,7 @@ def _wait(payload: bytes) -> float:
 
 
 def make_bot(token: str, *, api_base: str, file_base: str) -> Bot:
-    """Make the client of a bot; polls have a connection of their own."""
+    """Make the client of a bot; polls have a connection of their own, and one more for when a poll was cut off."""
     calls = Client(
         connection_pool_size=CONNECTIONS,
         connect_timeout=CONNECT,
@@ -59,7 +59,7 @@ def make_bot(token: str, *, api_base: str, file_base: str) -> Bot:
         media_write_timeout=UPLOAD,
         pool_timeout=POOL,
     )
-    polls = Client(connection_pool_size=1, connect_timeout=CONNECT, read_timeout=READ, pool_timeout=POOL)
+    polls = Client(connection_pool_size=2, connect_timeout=CONNECT, read_timeout=READ, pool_timeout=POOL)
     return Bot(
         token,
         base_url=f"{api_base.rstrip('/')}/bot",
