@@ -15,21 +15,24 @@ over a lower tag. V then moves to the lowest tag that still waits, not to the ta
 later stands behind a backlog that a special endpoint has skipped (`advance`). And cancelled work that never ran gives
 its place back (`finish_without`).
 
-What goes first is chosen among the heads of the queue's lines (`choose`), with two bounds:
+What goes first is chosen among the heads of the queue's lines (`choose`), with two bounds. Each endpoint keeps to both
+by itself, with debts of its own: else the work that one claims in its turn would pay for what another puts before it,
+and whoever only the other can serve might wait for ever.
 
-- Fast goes before relaxed, but while relaxed work waits, fast work earns it a share: each mgs of fast work claimed adds
-  share / (100 - share) mgs to its credit, and when that covers its first task, this task goes. So a relaxed task of
-  cost c that is the first of its lane sees at most c * (100 - share) / share mgs of fast work go before it, and one
-  fast task.
-- An endpoint that has a checkpoint loaded may take work of that checkpoint before its turn, as long as the work that
-  such claims have put ahead comes to no more than `affinity` mgs; work claimed in its turn pays that back, mgs for mgs.
-  So whoever would wait while S mgs are served in strict order waits for at most 2 * S + affinity.
+- Fast goes before relaxed, but while there is relaxed work that an endpoint could do, the fast work that it claims
+  earns relaxed work a share: each mgs adds share / (100 - share) mgs to the endpoint's credit, and when that covers the
+  relaxed task that is next, this task goes. So before the endpoint has claimed relaxed work of c mgs together it claims
+  at most c * (100 - share) / share mgs of fast work, and one fast task.
+- An endpoint that has a checkpoint loaded may take work of that checkpoint before its turn, as long as the work that it
+  has put ahead so in that lane comes to no more than `affinity` mgs; work of the lane that it claims in its turn pays
+  that back, mgs for mgs. So a task before which an endpoint would claim S mgs of its lane in strict order sees it claim
+  at most 2 * S + affinity mgs of the lane.
 
 Tags and V are integers in mgs of virtual time: no rounding drift, the same order in every database.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.model import Lane
 
@@ -47,7 +50,7 @@ class Bounds:
     """How far the order of tags may be left."""
 
     relaxed_share: int = 10  # per cent of the work that relaxed tasks get while fast ones wait too; 0 to 90
-    affinity: int = 20_000  # mgs that work for a loaded checkpoint may put ahead of its turn
+    affinity: int = 20_000  # mgs of work for a loaded checkpoint that an endpoint may put ahead of its turn in a lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +66,11 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Debts:
-    """What the bounds have to remember between claims, in mgs."""
+    """What the bounds have to remember of one endpoint between its claims, in mgs."""
 
-    relaxed_credit: int = 0  # what fast work has earned for relaxed work
-    ahead: int = 0  # work that affinity has put before its turn, not yet paid back
+    relaxed_credit: int = 0  # what its fast work has earned for relaxed work
+    fast_ahead: int = 0  # fast work that affinity has put before its turn, not yet paid back
+    relaxed_ahead: int = 0  # the same of relaxed work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +82,9 @@ class Choice:
 
 
 def choose(heads: Iterable[Head], *, loaded: str, debts: Debts, bounds: Bounds) -> Choice | None:
-    """Choose among the heads of the lines that an endpoint can run, whose checkpoint `loaded` is; None without any.
+    """Choose among the heads of the lines that an endpoint can run, whose `debts` and checkpoint `loaded` are its own.
 
-    The rules stand in this module's docstring. Every task counts as at least 1 mgs.
+    None without any. The rules stand in this module's docstring. Every task counts as at least 1 mgs.
     """
     fast: list[Head] = []
     relaxed: list[Head] = []
@@ -88,24 +92,27 @@ def choose(heads: Iterable[Head], *, loaded: str, debts: Debts, bounds: Bounds) 
         (fast if head.lane is Lane.FAST else relaxed).append(head)
     if not fast and not relaxed:
         return None
-    due = bool(relaxed) and debts.relaxed_credit >= max(1, relaxed[0].cost)
-    lane = relaxed if due or not fast else fast
-    chosen = _affine(lane, loaded, debts, bounds) or lane[0]
-    cost = max(1, chosen.cost)
-    ahead = max(0, debts.ahead - cost) if chosen is lane[0] else debts.ahead + cost
-    if lane is relaxed:
-        credit = max(0, debts.relaxed_credit - cost)
-    elif relaxed:
-        credit = debts.relaxed_credit - -cost * bounds.relaxed_share // (100 - bounds.relaxed_share)
-    else:
-        credit = debts.relaxed_credit
-    return Choice(head=chosen, debts=Debts(relaxed_credit=credit, ahead=ahead))
+    if relaxed:
+        head, ahead = _in(relaxed, loaded, debts.relaxed_ahead, bounds)
+        left = debts.relaxed_credit - max(1, head.cost)
+        if left >= 0 or not fast:
+            return Choice(head=head, debts=replace(debts, relaxed_credit=max(0, left), relaxed_ahead=ahead))
+    head, ahead = _in(fast, loaded, debts.fast_ahead, bounds)
+    earned = -(-max(1, head.cost) * bounds.relaxed_share // (100 - bounds.relaxed_share)) if relaxed else 0
+    return Choice(head=head, debts=replace(debts, relaxed_credit=debts.relaxed_credit + earned, fast_ahead=ahead))
 
 
-def _affine(lane: Sequence[Head], loaded: str, debts: Debts, bounds: Bounds) -> Head | None:
-    """Find the first task of the loaded checkpoint, if it may go before its turn."""
-    found = next((head for head in lane if head.model == loaded), None) if loaded else None
-    return found if found is not None and debts.ahead + max(1, found.cost) <= bounds.affinity else None
+def _in(lane: Sequence[Head], loaded: str, ahead: int, bounds: Bounds) -> tuple[Head, int]:
+    """Choose in a lane, sorted by turn: the loaded checkpoint's first task, if it may go before its turn, or the first.
+
+    Also gives what is ahead then.
+    """
+    found = next((head for head in lane if head.model == loaded), lane[0]) if loaded else lane[0]
+    if found is not lane[0]:
+        further = ahead + max(1, found.cost)
+        if further <= bounds.affinity:
+            return found, further
+    return lane[0], max(0, ahead - max(1, lane[0].cost))
 
 
 def tags(*, virtual_time: int, last_finish: int, costs: Sequence[int], weight: float = 1.0) -> tuple[Tag, ...]:

@@ -19,6 +19,7 @@ from storage.prepared import Prepared, Record, listed, size_of, spread
 from storage.tables import (
     AttemptRow,
     CommunityRow,
+    DebtRow,
     FlowRow,
     JobRow,
     LaneRow,
@@ -30,6 +31,8 @@ from storage.transaction import Transaction
 
 _JOB, _TASK, _FLOW, _LANE = table_of(JobRow), table_of(TaskRow), table_of(FlowRow), table_of(LaneRow)
 _ATTEMPT, _PAUSE, _COMMUNITY = table_of(AttemptRow), table_of(PauseRow), table_of(CommunityRow)
+_DEBT = table_of(DebtRow)
+_OWED = [column for column in _DEBT.columns if column.name != "endpoint"]
 _UNFINISHED = (TaskStatus.QUEUED, TaskStatus.RUNNING)
 _OF_JOB = _TASK.c.job_id == bindparam("job_id")  # and nothing else, or another index, which finds more, may be taken
 
@@ -116,7 +119,9 @@ _NEEDS = Prepared(select(_first_of_lines(_Sizes()).subquery().c.needs).distinct(
 _NEEDS_OF_JOB = Prepared(select(_TASK.c.needs, _TASK.c.ready).where(_OF_JOB))
 _PAUSED = Prepared(select(_PAUSE.c.scope))
 _LANES = Prepared(
-    select(_LANE, exists().where(_PAUSE.c.scope == literal("queue")).label("paused")).with_for_update(of=_LANE)
+    select(_LANE, _DEBT.c.endpoint, *_OWED, exists().where(_PAUSE.c.scope == literal("queue")).label("paused"))
+    .select_from(_LANE.outerjoin(_DEBT, _DEBT.c.endpoint == bindparam("endpoint")))
+    .with_for_update(of=_LANE)
 )
 _ADD_LANE = Prepared.adding(_LANE)
 _RUNNING_TASKS = (
@@ -153,10 +158,10 @@ _ADD_ATTEMPT = Prepared(
     insert(_ATTEMPT).values(number=_NUMBER).returning(_ATTEMPT.c.number),
     [column.name for column in _ATTEMPT.columns if column.name != "number"],
 )
-_MOVE_LANE = Prepared(
-    update(_LANE)
-    .where(_LANE.c.lane == bindparam("b_lane"))
-    .values(virtual_time=bindparam("v_virtual_time"), relaxed_credit=bindparam("v_credit"), ahead=bindparam("v_ahead"))
+_MOVE_LANE = Prepared(update(_LANE).where(_LANE.c.lane == bindparam("b_lane")), ["virtual_time"])
+_ADD_DEBT = Prepared.adding(_DEBT)
+_SET_DEBT = Prepared(
+    update(_DEBT).where(_DEBT.c.endpoint == bindparam("b_endpoint")), [column.name for column in _OWED]
 )
 _MOVE_FLOW = Prepared(
     update(_FLOW)
@@ -180,7 +185,7 @@ def claim(tx: Transaction, wanted: Claim, policy: Policy, now: float) -> Attempt
     Claimers take turns by the lanes' rows; the task itself is marked by a guarded statement, so that one that was
     cancelled or held meanwhile is not taken.
     """
-    lanes = _lanes(tx)
+    lanes = _lanes(tx, wanted.endpoint)
     if lanes is None:
         return None
     limits = _limits(tx, policy)
@@ -198,11 +203,12 @@ def claim(tx: Transaction, wanted: Claim, policy: Policy, now: float) -> Attempt
         mine = [row for row in of_job if row.ready and row.community_id not in limits.communities]
     runnable = set(wanted.needs)
     heads = [_head(row) for row in mine if row.needs in runnable]
-    debts = Debts(relaxed_credit=lanes[Lane.RELAXED].relaxed_credit, ahead=sum(lane.ahead for lane in lanes.values()))
-    while (choice := choose(heads, loaded=wanted.loaded, debts=debts, bounds=policy.bounds)) is not None:
+    debts = _debts(lanes)
+    while (choice := choose(heads, loaded=wanted.loaded, debts=debts or Debts(), bounds=policy.bounds)) is not None:
         task = tx.first(_TAKE, b_sequence=choice.head.sequence, v_endpoint=wanted.endpoint)
         if task is not None:
-            _move_time(tx, task, lanes, found, choice.debts)
+            _move_time(tx, task, lanes[task.lane], found)
+            _keep_debts(tx, wanted.endpoint, debts, choice.debts)
             return _attempt(tx, task, wanted, now)
         heads.remove(choice.head)
     return None
@@ -292,32 +298,41 @@ def _reached(tasks: int, cap: int | None) -> bool:
     return cap is not None and tasks >= cap
 
 
-def _lanes(tx: Transaction) -> Mapping[str, Record] | None:
-    """Lock and read the lanes, made where they are not there yet; None while the queue is paused."""
-    lanes = {row.lane: row for row in tx.rows(_LANES)}
+def _lanes(tx: Transaction, endpoint: str) -> Mapping[str, Record] | None:
+    """Lock and read the lanes, made where they are not there yet, with an endpoint's debts; None while paused."""
+    lanes = {row.lane: row for row in tx.rows(_LANES, endpoint=endpoint)}
     missing = [lane.value for lane in Lane if lane not in lanes]
     if missing:
         tx.run_each(_ADD_LANE, [{"lane": lane, "virtual_time": 0} for lane in missing])
-        return _lanes(tx)
+        return _lanes(tx, endpoint)
     return None if any(lane.paused for lane in lanes.values()) else lanes
+
+
+def _debts(lanes: Mapping[str, Record]) -> Debts | None:
+    """Give the debts that were read with the lanes; None if the endpoint never had any."""
+    row = lanes[Lane.FAST]
+    if row.endpoint is None:
+        return None
+    return Debts(**{column.name: getattr(row, column.name) for column in _OWED})
+
+
+def _keep_debts(tx: Transaction, endpoint: str, before: Debts | None, after: Debts) -> None:
+    if before is None and after != Debts():
+        tx.run(_ADD_DEBT, endpoint=endpoint, **vars(after))
+    elif before is not None and after != before:
+        tx.run(_SET_DEBT, b_endpoint=endpoint, **vars(after))
 
 
 def _head(row: Record) -> Head:
     return Head(sequence=row.sequence, lane=Lane(row.lane), start=row.start_tag, cost=row.cost, model=row.model)
 
 
-def _move_time(
-    tx: Transaction, task: Record, lanes: Mapping[str, Record], heads: Sequence[Record], debts: Debts
-) -> None:
+def _move_time(tx: Transaction, task: Record, lane: Record, heads: Sequence[Record]) -> None:
     """Move the lane's virtual time to the lowest tag that waited when the task was claimed; see `fairness.advance`."""
     lowest = min([row.start_tag for row in heads if row.lane == task.lane], default=task.start_tag)
-    for lane in lanes.values():
-        mine = lane.lane == task.lane
-        time = max(lane.virtual_time, min(lowest, task.start_tag)) if mine else lane.virtual_time
-        credit = debts.relaxed_credit if lane.lane == Lane.RELAXED else 0
-        ahead = debts.ahead if lane.lane == Lane.FAST else 0
-        if (time, credit, ahead) != (lane.virtual_time, lane.relaxed_credit, lane.ahead):
-            tx.run(_MOVE_LANE, b_lane=lane.lane, v_virtual_time=time, v_credit=credit, v_ahead=ahead)
+    time = max(lane.virtual_time, min(lowest, task.start_tag))
+    if time != lane.virtual_time:
+        tx.run(_MOVE_LANE, b_lane=task.lane, virtual_time=time)
     tx.run(_MOVE_FLOW, b_person_id=task.person_id, b_lane=task.lane, v_finish=task.finish_tag)
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Field
 
 from engine.model import AttemptStatus, DeliveryStatus, JobStatus, Lane, TaskStatus
 from storage.tables_base import Base, Sequence, Word, index_where, one_of, table_of
-from storage.tables_fairness import FlowRow, LaneRow, PaceRow, PauseRow
+from storage.tables_fairness import DebtRow, FlowRow, LaneRow, PaceRow, PauseRow
 from storage.tables_linking import LinkCodeRow, LinkTryRow
 from storage.tables_moderation import DrainRow, ReviewRow
 from storage.tables_people import (
@@ -37,6 +37,7 @@ __all__ = [
     "Base",
     "BlobRow",
     "CommunityRow",
+    "DebtRow",
     "DeliveryRow",
     "DrainRow",
     "EntryKind",

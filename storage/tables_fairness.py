@@ -7,14 +7,23 @@ from storage.tables_base import Base
 
 
 class LaneRow(Base, table=True):
-    """A lane's virtual time in mgs, and what it owes (`engine.fairness.Debts`)."""
+    """A lane's virtual time in mgs. Claimers take turns at these rows."""
 
     __tablename__ = "lane"
 
     lane: str = Field(primary_key=True)
     virtual_time: int = Field(sa_type=BigInteger)
-    relaxed_credit: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
-    ahead: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+
+
+class DebtRow(Base, table=True):
+    """What an endpoint owes (`engine.fairness.Debts`), in mgs; none is there of one that never owed anything."""
+
+    __tablename__ = "debt"
+
+    endpoint: str = Field(primary_key=True)
+    relaxed_credit: int = Field(sa_type=BigInteger)
+    fast_ahead: int = Field(sa_type=BigInteger)
+    relaxed_ahead: int = Field(sa_type=BigInteger)
 
 
 class FlowRow(Base, table=True):

@@ -90,6 +90,41 @@ async def test_a_loaded_checkpoint_may_go_first_within_its_bound_and_pays_back(b
     assert order == [new[0], new[1], old[0], new[2], old[1], new[3], old[2], old[3]]
 
 
+async def claims_in_turns(books: Books, rounds: int, **needs: str) -> list[str]:
+    """Let endpoints claim and settle in turns, each what its letters say; the keys of what the last one claimed."""
+    claimed = []
+    for _ in range(rounds):
+        for endpoint, letters in needs.items():
+            attempt = await books.claim(endpoint, list(letters), loaded=letters[0])
+            assert attempt is not None
+            await books.settle(attempt.id, [picture(attempt.id)], 1.0, 0)
+            view = await books.job(attempt.job_id)
+            assert view is not None
+            claimed.append(view.job.request_key)
+    return claimed[len(needs) - 1 :: len(needs)]
+
+
+async def test_what_one_endpoint_claims_in_its_turn_does_not_pay_for_another(books: Books) -> None:
+    """Else who waits for the second one would wait as long as both have work that may go first."""
+    for number, who in enumerate(await people(books, 8)):
+        for needs in "xhb" if number == 0 else "xb":
+            await books.accept(new_job(who, f"{needs}{number}", needs=needs, model=needs))
+    order = await claims_in_turns(books, 4, one="x", two="bh")
+    assert order.index("h0") == 2  # 2000 of the 2500 mgs that may go before
+
+
+async def test_relaxed_work_that_one_endpoint_claims_does_not_use_up_anothers_share(books: Books) -> None:
+    """A quarter: after 9000 mgs of fast work of the second one its relaxed task of 3000 goes."""
+    who = await people(books, 40)
+    await books.accept(new_job(who[0], "y-relaxed", needs="y", costs=(3000,), lane=Lane.RELAXED))
+    for number in range(12):
+        await books.accept(new_job(who[1 + number], f"x-relaxed{number}", needs="x", lane=Lane.RELAXED))
+        for needs in "xy":
+            await books.accept(new_job(who[13 + number], f"{needs}{number}", needs=needs))
+    order = await claims_in_turns(books, 12, one="x", two="y")
+    assert order.index("y-relaxed") == 9
+
+
 async def test_who_is_at_their_running_cap_is_passed_over_and_not_lost(books: Books) -> None:
     ada, bob = await people(books, 2)
     mine = await books.accept(new_job(ada, "a", costs=(1, 1, 1)))

@@ -5,7 +5,7 @@ import itertools
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from engine.fairness import Bounds, Debts, Head, Tag, advance, choose, finish_without, tags
@@ -165,13 +165,40 @@ def test_while_relaxed_work_waits_it_gets_its_share(tasks: list[tuple[Lane, int,
 
 
 @given(work, models, bounds)
+def test_relaxed_work_gets_its_share_whatever_is_loaded(
+    tasks: list[tuple[Lane, int, str, int]], loaded: str, limits: Bounds
+) -> None:
+    """Until relaxed work of c mgs is done, at most c * (100 - share) / share mgs of fast work are, and one task."""
+    assume(limits.relaxed_share)
+    order = [head for head, _ in served(heads_of(tasks), loaded, limits)]
+    longest, done = max(cost for _, cost, _, _ in tasks), dict.fromkeys(Lane, 0)
+    for head in order:
+        done[head.lane] += head.cost
+        if head.lane is Lane.RELAXED:
+            earning = done[Lane.RELAXED] * (100 - limits.relaxed_share) / limits.relaxed_share
+            assert done[Lane.FAST] <= earning + longest
+
+
+@given(work, models, bounds)
+@example(  # a relaxed task in its turn once paid for fast ones
+    tasks=[
+        (Lane.FAST, 1, "", 0),
+        (Lane.FAST, 1, "", 0),
+        (Lane.FAST, 95, "a", 2),
+        (Lane.FAST, 2968, "a", 1),
+        (Lane.FAST, 1, "", 0),
+        (Lane.RELAXED, 93, "", 0),
+    ],
+    loaded="a",
+    limits=Bounds(relaxed_share=3, affinity=3051),
+)
 def test_a_loaded_checkpoint_never_puts_more_ahead_than_its_bound(
     tasks: list[tuple[Lane, int, str, int]], loaded: str, limits: Bounds
 ) -> None:
     """For every task: what affinity puts before it is at most `affinity` and what was served in its turn."""
     heads = heads_of(tasks)
     order = served(heads, loaded, limits)
-    assert all(0 <= debts.ahead <= limits.affinity for _, debts in order)
+    assert all(0 <= ahead <= limits.affinity for _, debts in order for ahead in (debts.fast_ahead, debts.relaxed_ahead))
     places = {head.sequence: place for place, (head, _) in enumerate(order)}
     for head in heads:
         before = [other for other, _ in order[: places[head.sequence]] if other.lane is head.lane]

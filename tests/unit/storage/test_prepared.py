@@ -12,12 +12,12 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from engine.model import DeliveryStatus, Lane, TaskStatus
 from storage.database_sqlite import writing_engine
 from storage.prepared import Prepared, among, listed, size_of, spread
-from storage.tables import BlobRow, LaneRow, PreferenceRow, TallyRow, TaskRow, table_of
+from storage.tables import BlobRow, PreferenceRow, TallyRow, TaskRow, WalletRow, table_of
 from storage.tables_base import Base
 from storage.transaction import Transaction
 
 _TASK, _BLOB, _TALLY = table_of(TaskRow), table_of(BlobRow), table_of(TallyRow)
-_PREFERENCE, _LANE = table_of(PreferenceRow), table_of(LaneRow)
+_PREFERENCE, _WALLET = table_of(PreferenceRow), table_of(WalletRow)
 _ADD_BLOB = Prepared.adding(_BLOB)
 _SIZE = Prepared(select(_BLOB.c.size).where(_BLOB.c.name == bindparam("name")))
 
@@ -87,10 +87,10 @@ def test_values_come_back_as_their_types(tx: Transaction, seen: Seen) -> None:
 
 
 def test_what_has_a_default_need_not_be_given(tx: Transaction) -> None:
-    tx.run(Prepared.adding(_LANE), lane="fast", virtual_time=3)
-    assert tx.one(Prepared(select(_LANE))) == ("fast", 3, 0, 0)
+    tx.run(Prepared.adding(_WALLET), id="w", kind="person", granted_period=3)
+    assert tx.one(Prepared(select(_WALLET))) == ("w", "person", 3, None, 0)
     with pytest.raises(KeyError):
-        tx.run(Prepared.adding(_LANE), lane="relaxed")
+        tx.run(Prepared.adding(_WALLET), id="v", kind="person")
 
 
 def test_rows_one_first_and_how_many_changed(tx: Transaction) -> None:
