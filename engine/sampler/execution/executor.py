@@ -67,13 +67,15 @@ class Executor:
         )
         self._runtime = runtime
         scout = Scout(declarations=self._declarations, store=self._store, queue=self._queue, runtime=runtime)
-        self._threads.append(threading.Thread(target=scout.run, name="scout", daemon=True))
-        self._threads[0].start()
+        self._begin("scout", scout.run)
         for number in range(self._at_once):
-            # Daemons: a node deep in a native call must not hold up the end of the process.
-            thread = threading.Thread(target=self._serve, args=(workshop,), name=f"prompt-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._begin(f"prompt-{number}", lambda: self._serve(workshop))
+
+    def _begin(self, name: str, work: Callable[[], None]) -> None:
+        # A daemon: a node deep in a native call must not hold up the end of the process.
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)  # not before: whoever stops us meanwhile waits for all that are here
 
     def stop(self, *, grace: float) -> bool:
         """Interrupt everything and wait at most `grace` seconds; whether all threads ended."""

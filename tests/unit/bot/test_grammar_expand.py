@@ -77,11 +77,16 @@ def test_too_many_jobs_are_counted_but_not_made() -> None:
     ],
 )
 def test_no_line_is_slow(text: str) -> None:
+    """The quickest of three counts: a machine may stand still for some seconds, but a line that hangs hangs always."""
+    assert any(seconds_of(text) < 5 for _ in range(3))
+
+
+def seconds_of(text: str) -> float:
     begun = time.perf_counter()
     with contextlib.suppress(UserError):
         for line in expand(text, 16):
             parse(line)
-    assert time.perf_counter() - begun < 5, "a hang, not a slow machine"
+    return time.perf_counter() - begun
 
 
 def test_a_shells_words_expand_within_and_across() -> None:
