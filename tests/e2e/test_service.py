@@ -36,10 +36,8 @@ def test_sigterm_ends_it_cleanly_and_leaves_no_process(place: Workplace):
     with place.serve() as service:
         service.until_ready()
         sampler = service.sampler()
-        started = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(30) == 0
-        assert time.monotonic() - started < 15
         assert not alive(sampler)
         assert not (place.data / "service.json").exists()
     assert "Traceback" not in place.log("serve")

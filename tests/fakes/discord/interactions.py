@@ -156,13 +156,13 @@ class Interaction:
         assert self.reply is not None
         return self.reply
 
-    async def response(self, within: float = 10.0) -> Message:
+    async def response(self, within: float = 30.0) -> Message:
         """The first answer, once it says something (no longer "is thinking…")."""
         await self._until("said", within)
         assert self.original is not None
         return self.original
 
-    async def followup(self, number: int = 0, within: float = 10.0) -> Message:
+    async def followup(self, number: int = 0, within: float = 30.0) -> Message:
         """A later message, counted from 0."""
         try:
             async with asyncio.timeout(within):

@@ -64,7 +64,7 @@ class Person:
             raise LookupError(f"{self.user.name} sees nothing in {channel.name or 'the conversation'}")
         return seen[-1]
 
-    async def until_sees(self, channel: Channel, text: str, *, within: float = 10.0) -> Message:
+    async def until_sees(self, channel: Channel, text: str, *, within: float = 30.0) -> Message:
         """Wait until a message that they see there contains the text; the newest such one."""
 
         def found() -> Message | None:

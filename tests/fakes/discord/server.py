@@ -137,7 +137,7 @@ class FakeDiscord:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def until(self, true: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
+    async def until(self, true: Callable[[], Any], within: float = 30.0, what: str = "") -> Any:
         """Wait until something is so, looking whenever something happened here and a few times a second; its value."""
         try:
             async with asyncio.timeout(within):

@@ -33,7 +33,7 @@ class Press:
     answer: Answer | None = None
     _answered: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answered(self, within: float = 10.0) -> Answer:
+    async def answered(self, within: float = 30.0) -> Answer:
         """Wait for the bot's answer; AssertionError if none comes within so many seconds."""
         try:
             async with asyncio.timeout(within):

@@ -217,7 +217,7 @@ class Person:
         holds: Callable[[Message], object] | str,
         *,
         after: Message | None = None,
-        within: float = 10.0,
+        within: float = 30.0,
     ) -> Message:
         """Wait until the chat shows a message of the bot that has this text or that this holds for; give the newest."""
 

@@ -125,7 +125,7 @@ class FakeTelegram:
         """Calls that were answered with an error of the client's own doing: 4xx that no test asked for."""
         return [call for call in self.log if 400 <= call.status < 500 and not call.fault]
 
-    async def until(self, true: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
+    async def until(self, true: Callable[[], Any], within: float = 30.0, what: str = "") -> Any:
         """Wait until something is so, looking whenever something happened; its value."""
         return await self.world.until(true, within=within, what=what)
 

@@ -288,7 +288,7 @@ class World:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def until(self, holds: Callable[[], Any], *, within: float = 10.0, what: str = "") -> Any:
+    async def until(self, holds: Callable[[], Any], *, within: float = 30.0, what: str = "") -> Any:
         """Wait until this gives something true, and give it; AssertionError after so many seconds."""
         try:
             async with asyncio.timeout(within):

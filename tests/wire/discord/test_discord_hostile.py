@@ -55,7 +55,7 @@ async def test_another_guilds_jobs_are_nobodys_here(home: Home) -> None:
     message = await drawn(home, ann, home.art, "a red house")
     home.house.endpoints[0].script.append(Hang())
     await (await ann.slash(home.art, "imagine", prompt="a slow one")).ack()
-    await home.server.until(lambda: len(home.art.messages) == 2, within=20.0)
+    await home.server.until(lambda: len(home.art.messages) == 2, within=30.0)
     running = job_of(list(home.art.messages.values())[-1])
     lair = world.guild("Lair", owner="mallory")
     den = world.channel(lair, "den")
@@ -88,7 +88,7 @@ async def test_other_peoples_buttons_do_what_everybody_may_and_no_more(home: Hom
     ann, bob = (world.member(home.guild, name) for name in ("ann", "bob"))
     home.house.endpoints[0].script.append(Hang())
     await (await ann.slash(home.art, "imagine", prompt="a slow one")).ack()
-    await home.server.until(lambda: home.art.messages, within=20.0)
+    await home.server.until(lambda: home.art.messages, within=30.0)
     (card,) = home.art.messages.values()
     said = await (await bob.click(card, "Cancel")).response()
     assert said.private_to is bob.user

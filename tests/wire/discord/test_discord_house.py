@@ -22,7 +22,7 @@ async def drawn(
         new = [message for message in who.sees(channel) if message not in before and message.private_to is None]
         return next((message for message in new if len(message.pictures()) == pictures), None)
 
-    message: Message = await home.server.until(shown, within=20.0, what=f"no pictures of {prompt}")
+    message: Message = await home.server.until(shown, within=30.0, what=f"no pictures of {prompt}")
     return message
 
 
@@ -45,7 +45,7 @@ async def test_buttons_make_new_jobs_and_private_answers(home: Home) -> None:
     ann, bob = (home.server.world.member(home.guild, name) for name in ("ann", "bob"))
     message = await drawn(home, ann, home.art, "a red house")
     await (await bob.click(message, "🔄")).ack()
-    await home.server.until(lambda: sum(bool(m.pictures()) for m in home.art.messages.values()) == 2, within=20.0)
+    await home.server.until(lambda: sum(bool(m.pictures()) for m in home.art.messages.values()) == 2, within=30.0)
     assert home.house.endpoints[0].runs[0].graph != home.house.endpoints[0].runs[1].graph
     info = await (await bob.click(message, "📋")).response()
     assert info.private_to is bob.user
@@ -65,14 +65,14 @@ async def test_old_results_answer_after_a_restart(server: FakeDiscord, tmp_path:
         assert dialog.fields()["prompt"]["value"] == "a red house"
         await (await ann.submit_modal(dialog, {"prompt": "a blue house"})).ack()
         await home.server.until(
-            lambda: any("a blue house" in m.text and m.pictures() for m in home.art.messages.values()), within=20.0
+            lambda: any("a blue house" in m.text and m.pictures() for m in home.art.messages.values()), within=30.0
         )
 
 
 async def test_a_private_result_is_seen_by_its_owner_alone(home: Home) -> None:
     ann, bob = (home.server.world.member(home.guild, name) for name in ("ann", "bob"))
     await (await ann.slash(home.art, "imagine", prompt="a secret", private=True)).response()
-    await home.server.until(lambda: any(message.pictures() for message in ann.sees(ann.dm)), within=20.0)
+    await home.server.until(lambda: any(message.pictures() for message in ann.sees(ann.dm)), within=30.0)
     assert bob.sees(home.art) == []
     assert not any(message.pictures() for message in home.art.messages.values())
 
@@ -92,7 +92,7 @@ async def test_lists_name_everybody_by_their_own_name(home: Home) -> None:
     mod = home.server.world.member(home.guild, "mod", roles=(mods,))
     home.house.endpoints[0].script.append(Hang())
     await (await ann.slash(home.art, "imagine", prompt="a red house")).ack()
-    await home.server.until(lambda: any(mod.sees(home.art)), within=20.0)
+    await home.server.until(lambda: any(mod.sees(home.art)), within=30.0)
     assert ann.mention in mod.latest(home.art).text
     said = await (await mod.slash(home.art, "mod queue")).response()
     assert "ann" in said.text

@@ -36,7 +36,7 @@ async def test_it_comes_back_after_the_connection_is_lost(stage: Stage, what: st
             gateway.invalidate()
         case _:
             await gateway.close(4000)
-    await stage.server.until(lambda: len(gateway.identifies) + gateway.resumes > connected, within=20.0)
+    await stage.server.until(lambda: len(gateway.identifies) + gateway.resumes > connected, within=30.0)
     await asyncio.sleep(0.2)
     await heard(stage, "bob")
 
@@ -57,7 +57,7 @@ async def test_a_discord_that_is_away_at_the_start_is_waited_for(
     async with staged(server, tmp_path) as stage:
         with pytest.raises(DeliveryDelayed):
             await stage.adapter.post(place(stage), working(), nonce="n1")
-        await server.until(lambda: server.gateway.identifies, within=20.0)
+        await server.until(lambda: server.gateway.identifies, within=30.0)
         assert fault.hits == 3
         await asyncio.sleep(0.2)
         await heard(stage, "ann")
@@ -133,7 +133,7 @@ async def test_the_token_is_in_no_log(
         server.faults.limited(0.1, route="/messages")
         await stage.adapter.post(place(stage), working(), nonce="n1")
         stage.server.gateway.drop()
-        await server.until(lambda: server.gateway.resumes, within=20.0)
+        await server.until(lambda: server.gateway.resumes, within=30.0)
     said = caplog.text + "".join(capsys.readouterr())
     assert "discord" in said
     assert TOKEN not in said
@@ -160,7 +160,7 @@ async def test_it_starts_again_where_it_was_stopped(server: FakeDiscord, tmp_pat
 
 
 async def test_figures_stand_beside_its_name(stage: Stage) -> None:
-    await stage.server.until(lambda: stage.server.gateway.presences, within=20.0)
+    await stage.server.until(lambda: stage.server.gateway.presences, within=30.0)
     assert "Jobs 4 · GPUs 2" in str(stage.server.gateway.presences[-1])
 
 
@@ -168,7 +168,7 @@ async def test_shards_of_one_service_hear_their_guilds(server: FakeDiscord, tmp_
     guilds = [server.world.guild(f"Guild {number}") for number in range(6)]
     channels = [server.world.channel(guild, "art") for guild in guilds]
     async with staged(server, tmp_path, shard_count=2) as stage:
-        await server.until(lambda: len(server.gateway.identifies) == 2, within=20.0)
+        await server.until(lambda: len(server.gateway.identifies) == 2, within=30.0)
         await asyncio.sleep(0.2)
         for guild, channel in zip(guilds, channels, strict=True):
             ann = server.world.member(guild, "ann")

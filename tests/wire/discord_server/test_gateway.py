@@ -34,7 +34,7 @@ class Socket:
 
     async def read(self) -> dict[str, Any]:
         """The next frame."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             message = await self._socket.receive()
         if message.type is aiohttp.WSMsgType.BINARY:
             assert self._inflate is not None
@@ -45,7 +45,7 @@ class Socket:
 
     async def closed(self) -> int | None:
         """The code that it is closed with."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await self._socket.receive()).type not in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}:
                 pass
         return self._socket.close_code
@@ -246,7 +246,7 @@ async def test_discord_py_hears_of_guilds_that_come_and_go(server: FakeDiscord, 
     async def on_guild_remove(guild: discord.Guild) -> None:
         await joined.put(f"-{guild.name}")
 
-    async with started(bot, bot.up.wait), asyncio.timeout(5):
+    async with started(bot, bot.up.wait), asyncio.timeout(30):
         elsewhere = server.world.guild("Elsewhere")
         assert await joined.get() == "+Elsewhere"
         server.world.outage(studio.guild)

@@ -153,9 +153,9 @@ async def test_prompts_at_once_share_time(server: Server) -> None:
 
 async def test_a_stopping_server_says_goodbye(server: Server) -> None:
     async with server.socket("x") as socket:
-        assert json.loads((await socket.receive(timeout=5)).data)["type"] == "status"
+        assert json.loads((await socket.receive(timeout=30)).data)["type"] == "status"
         goodbye = asyncio.create_task(server.sampler.hub.close())
-        message: Any = await socket.receive(timeout=5)
+        message: Any = await socket.receive(timeout=30)
         await goodbye
         assert message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
         assert socket.close_code == 1001

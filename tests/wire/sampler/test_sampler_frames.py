@@ -138,7 +138,7 @@ async def test_frames_go_to_their_owner_and_status_to_all(server: Server) -> Non
         for socket in (other, nameless):
             heard: list[Any] = []
             while not heard or statuses(heard)[-1] != 1:
-                heard.append(json.loads((await socket.receive(timeout=5)).data))
+                heard.append(json.loads((await socket.receive(timeout=30)).data))
             assert {frame["type"] for frame in heard} == {"status"}
             with pytest.raises(TimeoutError):
                 await socket.receive(timeout=0.1)
@@ -146,7 +146,7 @@ async def test_frames_go_to_their_owner_and_status_to_all(server: Server) -> Non
 
 async def test_the_sid_is_given_when_the_client_has_none(server: Server) -> None:
     async with server.socket() as socket:
-        first = json.loads((await socket.receive(timeout=5)).data)
+        first = json.loads((await socket.receive(timeout=30)).data)
         assert len(first["data"]["sid"]) == 32
 
 

@@ -327,7 +327,7 @@ async def test_with_a_key_every_request_needs_it(tmp_path: Any) -> None:
     async with running(tmp_path, key="secret") as server:
         assert (await server.get("/queue"))["queue_running"] == []
         async with server.socket("x") as socket:
-            assert (await socket.receive(timeout=5)).data
+            assert (await socket.receive(timeout=30)).data
         for wrong in ("", "Bearer", "Bearer wrong", "Basic secret", "Bearer sécret"):
             for path in ("/", "/queue", "/ws", "/api/system_stats", "/nothing"):
                 async with server.http.get(server.url + path, headers={"Authorization": wrong}) as answer:
