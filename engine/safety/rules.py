@@ -17,12 +17,14 @@ from engine.safety.reading import Reading, plainly, read, read_name
 from engine.safety.verdicts import Asked, Finding, Verdict
 
 MINORS, MINORS_ALONE = "minors", "minors-alone"
-_SEXUAL = frozenset({"sexual", "suggestive", "abuse"})
+_EXCEPT, _EXCEPT_WITHOUT_MINORS = "except", "except-without-minors"
+_EXCEPTIONS = frozenset({_EXCEPT, _EXCEPT_WITHOUT_MINORS})
+_EXCUSED = "excused"  # a word that means something else, as long as there are no minors
+_SEXUAL = frozenset({"sexual", "suggestive", "abuse", _EXCUSED})
 """What must not be together with minors."""
 _REFUSED = frozenset({"abuse", "hate", "self-harm"})
 _ADULT = frozenset({"sexual", "gore"})
 _UNDRESSING = "undressing"
-_EXCEPT = "except"
 _SHORTEST_STEM = 3  # letters before a `*`
 _SHORTEST_INSIDE = 4  # letters of a word that is looked for within letters that were spaced out
 _SHORTEST_HALF = 3  # letters of each of two words that are run together
@@ -87,7 +89,7 @@ class Rules:
         inside: dict[str, Finding] = {}
         for category, languages in tables.items():
             for language, texts in languages.items():
-                kind = _EXCEPT if language == _EXCEPT else category
+                kind = language if language in _EXCEPTIONS else category
                 for text in texts:
                     plain = plainly(text)
                     if not _WORD.search(plain) or _WITHOUT_SPACES.search(plain):
@@ -132,7 +134,7 @@ class Rules:
         for words in reading.sequences:
             yield from self._in_sequence(words)
         for word in reading.loose:
-            yield from ((p.category, p.rule) for p in self._single(word) if p.category != _EXCEPT)
+            yield from ((p.category, p.rule) for p in self._single(word) if p.category not in _EXCEPTIONS)
         for run in reading.spelled:
             yield from self._within(run)
         yield from self._without_spaces(reading)
@@ -145,9 +147,10 @@ class Rules:
             if start < skip:
                 continue
             here = [phrase for form in forms for phrase in self._starting(form) if phrase.at(words, start)]
-            other = [phrase for phrase in here if phrase.category == _EXCEPT]
+            other = [phrase for phrase in here if phrase.category in _EXCEPTIONS]
             if other:
                 skip = start + max(len(phrase.words) for phrase in other)
+                yield from ((_EXCUSED, phrase.rule) for phrase in other if phrase.category == _EXCEPT_WITHOUT_MINORS)
                 continue
             yield from ((phrase.category, phrase.rule) for phrase in here)
             if not here:
@@ -181,13 +184,15 @@ class Rules:
 
     def _without_spaces(self, reading: Reading) -> Iterator[tuple[str, str]]:
         texts = [reading.plain, *reading.runs]
-        other = [text for text, finding in self._inside.items() if finding.category == _EXCEPT]
+        other = {text: finding for text, finding in self._inside.items() if finding.category in _EXCEPTIONS}
         for text in texts:
             rest = text
-            for exception in other:
+            for exception, finding in other.items():
+                if exception in rest and finding.category == _EXCEPT_WITHOUT_MINORS:
+                    yield _EXCUSED, finding.rule
                 rest = rest.replace(exception, " ")
             for words, finding in self._inside.items():
-                if finding.category != _EXCEPT and words in rest:
+                if words not in other and words in rest:
                     yield finding.category, finding.rule
 
 

@@ -60,6 +60,9 @@ class Message:
     deleted: bool = False
 
 
+LATE = 0.1  # seconds by which a call may come later than another one, as on every network and on a busy machine
+
+
 @dataclass(kw_only=True)
 class _Arrivals:
     """Counts calls by itself, to find out callers that do not keep to the limits."""
@@ -71,7 +74,7 @@ class _Arrivals:
         """Give the seconds until another call is allowed; 0 if it is now."""
         waits = [0.0]
         for rate in self.rates:
-            recent = [at for at in self.times if now - at < rate.seconds - 1e-9]
+            recent = [at for at in self.times if now - at < rate.seconds - LATE]
             if len(recent) >= rate.count:
                 waits.append(recent[-rate.count] + rate.seconds - now)
         return max(waits)

@@ -82,7 +82,7 @@ async def test_progress_keeps_to_the_chats_distance_and_results_do_not_wait(tmp_
 
 
 async def test_a_busy_crowd_never_goes_over_the_platforms_budgets(tmp_path: Path):
-    adapter = FakeAdapter(chat=(Rate(count=4, seconds=0.2),), everywhere=(Rate(count=6, seconds=0.2),))
+    adapter = FakeAdapter(chat=(Rate(count=4, seconds=0.5),), everywhere=(Rate(count=6, seconds=0.5),))
     async with open_house(tmp_path, adapter=adapter) as house:
         jobs = [await ask(house, "a house --n 2", chat=f"chat {number % 3}") for number in range(9)]
         for job_id in jobs:

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.safety.reading import LONGEST_WORD, clean, plainly, read, read_name
@@ -102,6 +102,7 @@ def test_what_stands_between_the_letters_makes_no_difference(word: str, between:
     st.text(alphabet=string.ascii_lowercase + " .", max_size=60),
     st.text(alphabet=string.ascii_lowercase + " .", max_size=60),
 )
+@example("", "tree")  # a naked tree is one only where there are no minors
 def test_sexual_things_with_minors_are_found_wherever_they_stand(before: str, between: str) -> None:
     (found,) = RULES.check(Asked(texts=[f"{before} naked {between} toddler"]))
     assert (found.category, found.verdict) == ("minors", "refuse")
