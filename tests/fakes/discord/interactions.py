@@ -78,6 +78,10 @@ class Interaction:
     choices: list[dict[str, Any]] = field(default_factory=list)
     modal: dict[str, Any] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    stood_before: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stood_before = self.clock.stood_still
 
     # The bot's side
 
@@ -85,7 +89,7 @@ class Interaction:
         """Whether it may be answered: 40060 the second time, 10062 when too late."""
         if self.reply is not None:
             raise Refusal(40060)
-        if self.clock.now() - self.created > ANSWER_WITHIN:
+        if self._waited > ANSWER_WITHIN:
             raise Refusal(10062)
 
     def acknowledge(self, reply: Reply) -> None:
@@ -150,7 +154,7 @@ class Interaction:
         except TimeoutError:
             raise NotAnswered(f"{what} not within {within} s: {self.payload.get('data')}") from None
 
-    async def ack(self, within: float = ANSWER_WITHIN + 1) -> Reply:
+    async def ack(self, within: float = 30.0) -> Reply:
         """How the bot answered; NotAnswered if it did not in time."""
         await self._until("reply", within)
         assert self.reply is not None
@@ -172,7 +176,7 @@ class Interaction:
             raise NotAnswered(f"{len(self.followups)} follow-ups within {within} s") from None
         return self.followups[number]
 
-    async def dialog(self, within: float = ANSWER_WITHIN + 1) -> "Modal":
+    async def dialog(self, within: float = 30.0) -> "Modal":
         """The modal that opened."""
         await self._until("modal", within)
         assert self.modal is not None
@@ -186,7 +190,12 @@ class Interaction:
     @property
     def failed(self) -> bool:
         """Whether the person sees "The application did not respond"."""
-        return self.reply is None and self.clock.now() - self.created > ANSWER_WITHIN
+        return self.reply is None and self._waited > ANSWER_WITHIN
+
+    @property
+    def _waited(self) -> float:
+        """Seconds since it was made."""
+        return self.clock.now() - self.created - (self.clock.stood_still - self.stood_before)
 
     def messages(self) -> list[Message]:
         """All that it brought and that is still there, in order."""

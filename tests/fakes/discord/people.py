@@ -135,7 +135,7 @@ class Person:
         *,
         options: dict[str, Any] | None = None,
         locale: str = "",
-        within: float = 4.0,
+        within: float = 30.0,
         **more: Any,
     ) -> list[dict[str, Any]]:
         """What is offered while they type into an option; the client shows at most 25."""

@@ -99,10 +99,12 @@ class FakeDiscord:
         self.cdn_base = self.cdn.base = f"http://127.0.0.1:{self._port}"
         self.api_base = f"{self.cdn_base}/api/v10"
         self.gateway_url = f"ws://127.0.0.1:{self._port}/gateway/"
+        self._watching = asyncio.create_task(self.clock.watch())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Stop, whoever is still connected; RuntimeError if this server itself was at fault anywhere."""
+        self._watching.cancel()
         self.gateway.drop()
         await self._runner.cleanup()
         if self.crashes and kind is None:

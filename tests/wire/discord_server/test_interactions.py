@@ -1,6 +1,7 @@
 """Interactions: three seconds, one answer, fifteen minutes, and what is private."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -82,6 +83,13 @@ async def test_answers_that_do_not_fit_a_command(rest: Rest, studio: Studio, kin
     asked = await drawn(rest, studio)
     said = await rest.answer(asked, kind, data)
     assert (said.status, list(said.errors())) == (400, ["type"])
+
+
+async def test_time_in_which_the_machine_stands_still_does_not_count(rest: Rest, studio: Studio) -> None:
+    asked = await drawn(rest, studio)
+    time.sleep(3.5)  # noqa: ASYNC251 (everything stands still)
+    assert (await rest.answer(asked, 5)).status == 200
+    assert not asked.failed
 
 
 async def test_a_deferred_answer_becomes_a_message(rest: Rest, studio: Studio) -> None:
