@@ -93,16 +93,16 @@ def choose(heads: Iterable[Head], *, loaded: str, debts: Debts, bounds: Bounds) 
     if not fast and not relaxed:
         return None
     if relaxed:
-        head, ahead = _in(relaxed, loaded, debts.relaxed_ahead, bounds)
+        head, ahead = _next_in(relaxed, loaded, debts.relaxed_ahead, bounds)
         left = debts.relaxed_credit - max(1, head.cost)
         if left >= 0 or not fast:
             return Choice(head=head, debts=replace(debts, relaxed_credit=max(0, left), relaxed_ahead=ahead))
-    head, ahead = _in(fast, loaded, debts.fast_ahead, bounds)
+    head, ahead = _next_in(fast, loaded, debts.fast_ahead, bounds)
     earned = -(-max(1, head.cost) * bounds.relaxed_share // (100 - bounds.relaxed_share)) if relaxed else 0
     return Choice(head=head, debts=replace(debts, relaxed_credit=debts.relaxed_credit + earned, fast_ahead=ahead))
 
 
-def _in(lane: Sequence[Head], loaded: str, ahead: int, bounds: Bounds) -> tuple[Head, int]:
+def _next_in(lane: Sequence[Head], loaded: str, ahead: int, bounds: Bounds) -> tuple[Head, int]:
     """Choose in a lane, sorted by turn: the loaded checkpoint's first task, if it may go before its turn, or the first.
 
     Also gives what is ahead then.

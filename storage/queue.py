@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, bindparam, case, exists, func, insert, literal, not_, select, update
 from sqlmodel import Session
 
-from engine.fairness import Debts, Head, choose, finish_without
+from engine.fairness import Debts, Head, advance, choose, finish_without
 from engine.ids import new_id, new_uuid
 from engine.model import Attempt, AttemptStatus, GraphInput, JobStatus, Lane, TaskStatus
 from storage import ledger
@@ -328,9 +328,9 @@ def _head(row: Record) -> Head:
 
 
 def _move_time(tx: Transaction, task: Record, lane: Record, heads: Sequence[Record]) -> None:
-    """Move the lane's virtual time to the lowest tag that waited when the task was claimed; see `fairness.advance`."""
-    lowest = min([row.start_tag for row in heads if row.lane == task.lane], default=task.start_tag)
-    time = max(lane.virtual_time, min(lowest, task.start_tag))
+    """Move the lane's virtual time to the lowest tag that waited when the task was claimed."""
+    lowest = min((row.start_tag for row in heads if row.lane == task.lane), default=None)
+    time = advance(virtual_time=lane.virtual_time, claimed=task.start_tag, lowest_waiting=lowest)
     if time != lane.virtual_time:
         tx.run(_MOVE_LANE, b_lane=task.lane, virtual_time=time)
     tx.run(_MOVE_FLOW, b_person_id=task.person_id, b_lane=task.lane, v_finish=task.finish_tag)

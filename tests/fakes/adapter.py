@@ -30,6 +30,8 @@ from engine.errors import (
 )
 from engine.model import Place
 
+LATE = 0.1  # seconds by which a call may come later than another one, as on every network and on a busy machine
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
@@ -58,9 +60,6 @@ class Message:
     chat: str
     reply: Reply
     deleted: bool = False
-
-
-LATE = 0.1  # seconds by which a call may come later than another one, as on every network and on a busy machine
 
 
 @dataclass(kw_only=True)
